@@ -1,0 +1,121 @@
+"""Every bound and default of the server: name with unit, value, origin.
+
+Nothing else in the package hides a number that a client could run into.
+"""
+
+from typing import Final
+
+# -- HTTP (data-api 1.2; the numbers of a real server) ---------------------------------------
+
+URL_BYTES_MAX: Final = 16 * 1024
+"""Longer request lines: 414."""
+
+HEADER_BYTES_MAX: Final = 1024 * 1024
+"""One header field; longer: 431."""
+
+BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""Longer bodies: 413 (errorNum 413). `arangorep serve --max-body-bytes` lowers it."""
+
+JSON_DEPTH_MAX: Final = 199
+"""Deepest nesting of arrays and objects; deeper: 400 / 600."""
+
+KEEP_ALIVE_S: Final = 300
+"""Idle connections are closed after this."""
+
+SHUTDOWN_GRACE_S: Final = 60.0
+"""How long requests in flight may take after SIGTERM."""
+
+# -- names and documents (data-api 4.1, 5.1, 5.5, 5.6, 8.3) ----------------------------------
+
+DATABASE_NAME_BYTES_MAX: Final = 128
+COLLECTION_NAME_BYTES_MAX: Final = 256
+INDEX_NAME_BYTES_MAX: Final = 256
+KEY_BYTES_MAX: Final = 254
+AUTOINCREMENT_INCREMENT_MAX: Final = 65535
+STORED_VALUES_MAX: Final = 32
+"""Attributes in `storedValues` of a persistent index."""
+
+# -- slices: how long one piece of work may hold the event loop -------------------------------
+
+SCAN_ROWS_MAX: Final = 1024
+"""Rows read in one go: about 0.5 ms at 300 bytes a row."""
+
+SCAN_BYTES_GOAL: Final = 512 * 1024
+"""Bytes of one scanned block: reading, joining and sending it stays below a few milliseconds."""
+
+SCAN_BYTES_MAX: Final = 48 * 1024 * 1024
+"""Worst case of one scanned block, when every row is as large as the largest ever stored."""
+
+WRITE_ROWS_PER_SLICE: Final = 200
+"""Documents prepared before the event loop gets its turn: about 1.5 ms."""
+
+IMPORT_ROWS_PER_COMMIT: Final = 1000
+"""An import that may succeed in part commits in pieces of this many documents."""
+
+# -- durability and the log -------------------------------------------------------------------
+
+SYNC_INTERVAL_MS_DEFAULT: Final = 100
+"""Unsynced commits reach the disk at least this often."""
+
+TICKS_RESERVED: Final = 1_000_000
+"""Ticks promised to memory at once; the promise is renewed when half of it is used."""
+
+LOG_RETENTION_BYTES_DEFAULT: Final = 4 * 1024 * 1024 * 1024
+"""Log kept at most, whatever clients still need."""
+
+LOG_RETENTION_S_DEFAULT: Final = 24 * 3600
+"""Log without a client that needs it is kept this long."""
+
+LOG_PRUNE_INTERVAL_S: Final = 10.0
+TREE_CHECKPOINT_INTERVAL_S: Final = 30.0
+"""How often changed revision trees are written; bounds what a restart must replay."""
+
+# -- batches (leader-api 2) -------------------------------------------------------------------
+
+BATCH_TTL_S_DEFAULT: Final = 7200.0
+BATCH_TTL_S_MAX: Final = 10 * 365 * 24 * 3600.0
+"""A real server has no maximum; this one keeps the arithmetic finite."""
+
+BATCH_TTL_S_AFTER_INVENTORY: Final = 7200.0
+"""Inventory, keys and revisions calls prolong a batch by at least this much (leader-api 2.4)."""
+
+BATCH_SWEEP_INTERVAL_S: Final = 2.5
+CLIENT_TTL_S_AFTER_BATCH: Final = 15.0
+"""A deleted batch leaves its client this long to start tailing (leader-api 2.3)."""
+
+CLIENT_TTL_S_DEFAULT: Final = 7200.0
+CLIENT_TTL_S_TAIL: Final = 1200.0
+"""A tailing client is remembered this long (leader-api 7.9)."""
+
+# -- dump, keys, revisions, tail (leader-api 4 to 7) -------------------------------------------
+
+DUMP_CHUNK_BYTES_DEFAULT: Final = 131_072
+CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Largest chunk served; larger wishes are clamped (a real server clamps at 128 MiB)."""
+
+TAIL_CHUNK_BYTES_DEFAULT: Final = 1024 * 1024
+TAIL_CHUNK_BYTES_MIN: Final = 16 * 1024
+KEYS_CHUNK_DEFAULT: Final = 5000
+KEYS_CHUNK_MIN: Final = 100
+KEYS_CHUNK_MAX: Final = 20_000
+KEYS_QUICK_MAX: Final = 1_000_000
+"""`quick=true` answers only the count above this (leader-api 5.1)."""
+
+KEYS_DOCUMENTS_BYTES_MAX: Final = 8 * 1024 * 1024
+REVISIONS_PER_ANSWER: Final = 65_536
+REVISION_DOCUMENTS_BYTES_MAX: Final = 16 * 1024 * 1024
+TREE_DEPTH_MAX: Final = 8
+"""Deepest revision tree a reader accepts (revision-tree 8.1)."""
+
+# -- asynchronous jobs (leader-api 0) -----------------------------------------------------------
+
+JOBS_MAX: Final = 4096
+"""Jobs pending or waiting to be fetched; one more: 503 / 21003."""
+
+JOB_RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of results waiting to be fetched; a job started beyond: 503 / 21003."""
+
+# -- observation ---------------------------------------------------------------------------------
+
+LOOP_MONITOR_INTERVAL_MS: Final = 5
+"""How often the event loop's monitor expects its turn."""
