@@ -1,0 +1,136 @@
+"""Creating, changing and dropping collections, each with its marker (data-api 5, leader-api 7.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arangorep.codec.json import dumps, json_text
+from arangorep.data.transactions import Transaction
+from arangorep.errors import BadParameter, DuplicateName, Forbidden, IllegalName
+from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.commit import Commit, DropCollection, PutCollection
+from arangorep.storage.store import Store
+from arangorep.values import names
+from arangorep.values.collection import CollectionInfo, change_properties, parse_collection
+from arangorep.values.marker import MarkerType
+
+
+def create_collection(store: Store, database: Database, body: object) -> Collection:
+    """Errors: 400/1208, 1232, 1621, 10; 409/1207; 501/9."""
+    info, last_value = parse_collection(
+        body,
+        new_id=store.ticks.next(),
+        database_id=database.info.id,
+        server_id=store.server_id,
+    )
+    if database.named(info.name) is not None:
+        raise DuplicateName(f"duplicate name: {info.name}")
+    commit = Commit()
+    stage_new_collection(store, database, info, last_value, commit)
+    store.commit(commit)
+    return database.find(info.name)
+
+
+def stage_new_collection(
+    store: Store, database: Database, info: CollectionInfo, last_value: int, commit: Commit
+) -> None:
+    """Add a collection and its marker 2000 to `commit`."""
+    commit.catalog.append(PutCollection(info))
+    commit.delta(info.id).last_value = last_value
+    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CREATE, commit)
+
+
+def change_collection(store: Store, database: Database, collection: Collection, body: object) -> None:
+    """Change the changeable properties; marker 2003. Errors: 400/10, 1621; 501/9."""
+    info = change_properties(collection.info, body)
+    commit = Commit()
+    commit.catalog.append(PutCollection(info))
+    last_value = collection.state.counters.last_value
+    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CHANGE, commit)
+    store.commit(commit)
+
+
+def rename_collection(store: Store, database: Database, collection: Collection, body: object) -> None:
+    """Give a collection another name; its documents stay as they are (`rows.with_name`).
+
+    Errors: 400/1208; 403/11 for a system collection; 409/1207.
+    """
+    old = collection.info
+    given = body.get("name") if isinstance(body, dict) else None
+    if given == old.name:
+        return
+    if old.is_system:
+        raise Forbidden("forbidden: a system collection cannot be renamed")
+    if not isinstance(given, str) or not given:
+        raise IllegalName("illegal name: a collection needs a name")
+    name = names.check_collection_name(given, is_system=False)
+    if database.named(name) is not None:
+        raise DuplicateName(f"duplicate name: {name}")
+    commit = Commit()
+    info = old.renamed_to(name)
+    commit.catalog.append(PutCollection(info))
+    tick = store.ticks.next()
+    line = b'{"tick":"%d","db":"%b","cuid":"%b","type":%d,"data":{"name":"%b"}}\n' % (
+        tick,
+        database.name_json,
+        collection.guid_json,
+        MarkerType.COLLECTION_RENAME,
+        json_text(name),
+    )
+    commit.log(MarkerType.COLLECTION_RENAME, database.info.id, info.id, tick, line)
+    store.commit(commit)
+
+
+def drop_collection(
+    store: Store, database: Database, collection: Collection, *, allow_system: bool
+) -> None:
+    """Drop a collection with all its documents; marker 2001. Errors: 403/11."""
+    info = collection.info
+    if info.is_system and not allow_system:
+        raise Forbidden("forbidden: a system collection is only dropped with isSystem=true")
+    commit = Commit()
+    commit.catalog.append(DropCollection(info.id))
+    tick = store.ticks.next()
+    line = b'{"tick":"%d","type":%d,"db":"%b","cuid":"%b"}\n' % (
+        tick,
+        MarkerType.COLLECTION_DROP,
+        database.name_json,
+        collection.guid_json,
+    )
+    commit.log(MarkerType.COLLECTION_DROP, database.info.id, info.id, tick, line)
+    store.commit(commit)
+
+
+def truncate_collection(store: Store, database: Database, collection: Collection) -> None:
+    """Remove every document by one range delete; marker 2004 unless it is empty already."""
+    transaction = Transaction(store, database, grouped=False)
+    transaction.writer(collection).clear()
+    transaction.commit()
+
+
+
+
+def _log_definition(
+    store: Store,
+    database: Database,
+    info: CollectionInfo,
+    last_value: int,
+    kind: MarkerType,
+    commit: Commit,
+) -> None:
+    tick = store.ticks.next()
+    line = b'{"tick":"%d","db":"%b","cuid":"%b","type":%d,"data":%b}\n' % (
+        tick,
+        database.name_json,
+        json_text(info.guid),
+        kind,
+        dumps(info.definition(last_value)),
+    )
+    commit.log(kind, database.info.id, info.id, tick, line)
+
+
+def require_object(body: object) -> dict[str, Any]:
+    """Errors: 400/10 when the body is not an object."""
+    if not isinstance(body, dict):
+        raise BadParameter("bad parameter: the body must be an object")
+    return body

@@ -1,0 +1,104 @@
+"""Creating and dropping databases (data-api 4); markers 1100 and 1101."""
+
+from __future__ import annotations
+
+from arangorep.codec.json import dumps, json_text
+from arangorep.data.collections import stage_new_collection
+from arangorep.errors import (
+    DatabaseNameInvalid,
+    DuplicateName,
+    Forbidden,
+    HttpBadParameter,
+)
+from arangorep.storage.catalog import Database
+from arangorep.storage.commit import Commit, DropDatabase, PutDatabase
+from arangorep.storage.store import Store
+from arangorep.values import names
+from arangorep.values.collection import parse_collection
+from arangorep.values.database import SYSTEM_DATABASE, SYSTEM_DATABASE_ID, DatabaseInfo
+from arangorep.values.marker import MarkerType
+
+SYSTEM_COLLECTIONS = ("_analyzers", "_graphs")
+"""What every database has, so that a follower that copies system collections finds them."""
+
+
+def ensure_system_database(store: Store) -> None:
+    """Create `_system` in a new store."""
+    if not store.catalog.has_database(SYSTEM_DATABASE):
+        info = DatabaseInfo(SYSTEM_DATABASE_ID, SYSTEM_DATABASE)
+        _create(store, info, (*SYSTEM_COLLECTIONS, "_users"))
+
+
+def create_database(store: Store, body: object) -> None:
+    """Errors: 400/400, 1208, 1229; 409/1207. Accounts named in `users` are checked, not created."""
+    if not isinstance(body, dict):
+        raise HttpBadParameter("bad parameter: the body must be an object")
+    _check_options(body.get("options"))
+    _check_users(body.get("users"))
+    given = body.get("name")
+    if not isinstance(given, str):
+        raise DatabaseNameInvalid
+    if names.normalize_name(given) == SYSTEM_DATABASE or store.catalog.has_database(
+        names.check_database_name(given)
+    ):
+        raise DuplicateName(f"duplicate name: {given}")
+    info = DatabaseInfo(store.ticks.next(), names.check_database_name(given))
+    _create(store, info, SYSTEM_COLLECTIONS)
+
+
+def drop_database(store: Store, name: str) -> None:
+    """Drop a database with all its collections. Errors: 403/11 for `_system`; 404/1228."""
+    database = store.catalog.database(names.normalize_name(name))
+    if database.info.is_system:
+        raise Forbidden("forbidden: the system database cannot be dropped")
+    commit = Commit()
+    commit.catalog.append(DropDatabase(database.info.id))
+    tick = store.ticks.next()
+    line = b'{"tick":"%d","type":%d,"db":"%b"}\n' % (
+        tick,
+        MarkerType.DATABASE_DROP,
+        database.name_json,
+    )
+    commit.log(MarkerType.DATABASE_DROP, database.info.id, 0, tick, line)
+    store.commit(commit)
+
+
+def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...]) -> None:
+    commit = Commit()
+    commit.catalog.append(PutDatabase(info))
+    tick = store.ticks.next()
+    line = b'{"tick":"%d","type":%d,"db":"%b","data":%b}\n' % (
+        tick,
+        MarkerType.DATABASE_CREATE,
+        json_text(info.name),
+        dumps(info.properties()),
+    )
+    commit.log(MarkerType.DATABASE_CREATE, info.id, 0, tick, line)
+    for name in system_collections:
+        collection, last_value = parse_collection(
+            {"name": name, "isSystem": True},
+            new_id=store.ticks.next(),
+            database_id=info.id,
+            server_id=store.server_id,
+        )
+        stage_new_collection(store, Database(info), collection, last_value, commit)
+    store.commit(commit)
+
+
+def _check_options(options: object) -> None:
+    if options is not None and not isinstance(options, dict):
+        raise HttpBadParameter("bad parameter: 'options' must be an object")
+
+
+def _check_users(users: object) -> None:
+    if users is None:
+        return
+    if not isinstance(users, list):
+        raise HttpBadParameter("bad parameter: 'users' must be an array")
+    for user in users:
+        if not isinstance(user, dict):
+            raise HttpBadParameter("bad parameter: an entry of 'users' must be an object")
+        if not isinstance(user.get("username", user.get("user")), str):
+            raise HttpBadParameter("bad parameter: a user needs a 'username'")
+        if not isinstance(user.get("passwd", ""), str):
+            raise HttpBadParameter("bad parameter: 'passwd' must be a string")

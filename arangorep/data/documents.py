@@ -1,0 +1,240 @@
+"""What a write of one document is allowed to do, and its array form (data-api 6).
+
+`DocumentWriter` turns bodies from clients into puts and removes of a `CollectionWriter`. The array
+form is a generator that gives the caller its turn every `WRITE_ROWS_PER_SLICE` documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from arangorep.data.transactions import CollectionWriter, Transaction, body_of
+from arangorep.errors import (
+    ArangoError,
+    Conflict,
+    DocumentHandleBad,
+    DocumentNotFound,
+    DocumentTypeInvalid,
+    UniqueConstraintViolated,
+)
+from arangorep.limits import WRITE_ROWS_PER_SLICE
+from arangorep.storage import keys
+from arangorep.storage.catalog import Collection
+from arangorep.storage.engine import Family
+from arangorep.storage.rows import with_name
+from arangorep.storage.store import Store
+from arangorep.values.document import check_edge, key_of, merge_patch
+from arangorep.values.key_generator import check_user_key, generate, track
+from arangorep.values.names import is_key
+from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """The query parameters that change what a write does (data-api 6.2 to 6.6)."""
+
+    overwrite_mode: str = ""
+    """For inserts: `ignore`, `replace`, `update`, `conflict` or empty."""
+    keep_null: bool = True
+    merge_objects: bool = True
+    ignore_revisions: bool = True
+    version_attribute: str = ""
+
+
+class WriteResult(NamedTuple):
+    """What became of one document; revisions are 0 and rows None where they do not apply."""
+
+    key: str
+    revision: int
+    old_revision: int = 0
+    new: bytes | None = None
+    old: bytes | None = None
+
+
+Operation = Callable[[object], WriteResult]
+Outcome = WriteResult | ArangoError
+
+
+class DocumentWriter:
+    """Inserts, replaces, updates and removes in one collection of one transaction."""
+
+    def __init__(
+        self, transaction: Transaction, collection: Collection, options: WriteOptions
+    ) -> None:
+        self._writer: CollectionWriter = transaction.writer(collection)
+        self._options = options
+        self._key_options = collection.info.key_options
+        self._next_tick = transaction.store.ticks.next
+        self._name = collection.name_json
+
+    # -- single operations ---------------------------------------------------------------------
+
+    def insert(self, document: object) -> WriteResult:
+        """Errors: 400/1221, 1222, 1227, 1233; 409/1210; 404/1202 never."""
+        if type(document) is not dict:
+            raise DocumentTypeInvalid
+        writer = self._writer
+        body = document.copy()
+        given = body.pop("_key", None)
+        body.pop("_id", None)
+        body.pop("_rev", None)
+        if writer.is_edge:
+            check_edge(body)
+        if given is None and "_key" not in document:
+            key, writer.last_value = generate(
+                self._key_options, writer.last_value, self._next_tick
+            )
+            old_revision = writer.find(key.encode())
+        else:
+            key = check_user_key(self._key_options, given)
+            old_revision = writer.find(key.encode())
+            if not old_revision:
+                writer.last_value = track(self._key_options, writer.last_value, key)
+        if old_revision:
+            return self._insert_over(key, old_revision, body, document.get("_rev"))
+        revision, row = writer.put(key.encode(), 0, body)
+        return WriteResult(key, revision, 0, row)
+
+    def _insert_over(
+        self, key: str, old_revision: int, body: dict[str, Any], given_revision: object
+    ) -> WriteResult:
+        match self._options.overwrite_mode:
+            case "ignore":
+                return WriteResult(key, old_revision)
+            case "replace":
+                self._check_revision(key, old_revision, given_revision)
+                return self._write(key, old_revision, body)
+            case "update":
+                self._check_revision(key, old_revision, given_revision)
+                return self._merge(key, old_revision, body)
+        raise UniqueConstraintViolated(
+            "unique constraint violated - in index primary of type primary over '_key'; "
+            f"conflicting key: {key}"
+        )
+
+    def replace(self, document: object) -> WriteResult:
+        """Errors: 404/1202; 409/1200, 1210; 400/1205, 1221, 1227, 1233."""
+        key, old_revision, body = self._existing(document)
+        if self._writer.is_edge:
+            check_edge(body)
+        return self._write(key, old_revision, body)
+
+    def update(self, document: object) -> WriteResult:
+        """Merge a patch. One that holds nothing but `_key` writes nothing. Errors: as `replace`."""
+        key, old_revision, patch = self._existing(document)
+        if isinstance(document, dict) and len(document) == 1:
+            row = self._present(old_revision)
+            return WriteResult(key, old_revision, old_revision, row, row)
+        return self._merge(key, old_revision, patch)
+
+    def remove(self, item: object) -> WriteResult:
+        """`item` is a key, a handle or an object. Errors: 404/1202; 409/1200; 400/1205, 1221."""
+        key = key_of(item)
+        old_revision = self._find(key)
+        self._check_revision(key, old_revision, _given_revision(item))
+        old = self._present(old_revision)
+        self._writer.remove(key.encode(), old_revision)
+        return WriteResult(key, old_revision, 0, None, old)
+
+    # -- array operations ------------------------------------------------------------------------
+
+    def each(
+        self, items: Sequence[object], operation: Operation
+    ) -> Generator[None, None, list[Outcome]]:
+        """Apply `operation` to every item; one that fails is reported in its place."""
+        outcomes: list[Outcome] = []
+        for start in range(0, len(items), WRITE_ROWS_PER_SLICE):
+            for item in items[start : start + WRITE_ROWS_PER_SLICE]:
+                try:
+                    outcomes.append(operation(item))
+                except ArangoError as error:
+                    outcomes.append(error)
+            yield
+        return outcomes
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    def _existing(self, document: object) -> tuple[str, int, dict[str, Any]]:
+        if type(document) is not dict:
+            raise DocumentTypeInvalid
+        if "_key" not in document and "_id" not in document:
+            raise DocumentHandleBad
+        key = key_of(document)
+        old_revision = self._find(key)
+        self._check_revision(key, old_revision, document.get("_rev"))
+        body = {n: v for n, v in document.items() if n not in ("_key", "_id", "_rev")}
+        return key, old_revision, body
+
+    def _find(self, key: str) -> int:
+        found = self._writer.find(key.encode()) if is_key(key) else 0
+        if not found:
+            raise DocumentNotFound
+        return found
+
+    def _present(self, revision: int) -> bytes:
+        """The stored row as clients see it: with the collection's present name."""
+        row = self._writer.row(revision)
+        return with_name(row, self._name) if self._writer.collection.info.renamed else row
+
+    def _check_revision(self, key: str, current: int, given: object) -> None:
+        if not self._options.ignore_revisions and given is not None:
+            check_revision(self._writer.collection, key, current, given)
+
+    def _merge(self, key: str, old_revision: int, patch: dict[str, Any]) -> WriteResult:
+        body = merge_patch(
+            body_of(self._writer.row(old_revision)),
+            patch,
+            keep_null=self._options.keep_null,
+            merge_objects=self._options.merge_objects,
+        )
+        if self._writer.is_edge:
+            check_edge(body)
+        return self._write(key, old_revision, body)
+
+    def _write(self, key: str, old_revision: int, body: dict[str, Any]) -> WriteResult:
+        old = self._present(old_revision)
+        if self._options.version_attribute and self._is_outdated(old, body):
+            return WriteResult(key, old_revision, old_revision, old, old)
+        revision, row = self._writer.put(key.encode(), old_revision, body)
+        return WriteResult(key, revision, old_revision, row, old)
+
+    def _is_outdated(self, old_row: bytes, body: dict[str, Any]) -> bool:
+        name = self._options.version_attribute
+        old, new = body_of(old_row).get(name), body.get(name)
+        return _is_number(old) and _is_number(new) and new <= old  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _given_revision(item: object) -> object:
+    return item.get("_rev") if isinstance(item, dict) else None
+
+
+def check_revision(collection: Collection, key: str, current: int, given: object) -> None:
+    """Compare a precondition with the current revision; text that is none never matches.
+
+    Errors: 409/1200 with `_id`, `_key`, `_rev` of the document (single requests force 412).
+    """
+    wanted = parse_revision(given) if isinstance(given, str) else REVISION_MAX
+    if wanted != current:
+        identity = {"_id": f"{collection.info.name}/{key}", "_key": key}
+        raise Conflict(extra={**identity, "_rev": revision_text(current)})
+
+
+def read_document(store: Store, collection: Collection, key: str) -> tuple[int, bytes]:
+    """Revision and bytes of a document as clients see it. Errors: 404/1202."""
+    found = None
+    if is_key(key):
+        found = store.engine.get(Family.PRIMARY, collection.prefix + key.encode())
+    if found is None:
+        raise DocumentNotFound
+    row = store.engine.get(Family.DOCUMENTS, collection.prefix + found)
+    if row is None:
+        raise DocumentNotFound
+    if collection.info.renamed:
+        row = with_name(row, collection.name_json)
+    return keys.from_u64(found), row

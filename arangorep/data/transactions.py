@@ -1,0 +1,288 @@
+"""`Transaction`: changes to documents of one database, gathered and committed at once.
+
+Reads through a transaction see its own changes: they look into the write set first. Nothing outside
+is touched before `commit`, so dropping a transaction undoes it. Ticks are handed out while it is
+prepared; the caller holds the write lock until `commit` (leader-api 7.8: never interleaved).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from arangorep.codec.json import check_depth, json_text, loads_shallow, may_be_too_deep
+from arangorep.errors import CorruptionError, UniqueConstraintViolated
+from arangorep.storage import keys
+from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.commit import Commit
+from arangorep.storage.engine import Family
+from arangorep.storage.log import HEADER_BYTES, pack_header
+from arangorep.storage.rows import build_row, row_key
+from arangorep.storage.store import Store
+from arangorep.values.index import IndexDefinition
+from arangorep.values.index_terms import unique_terms
+from arangorep.values.marker import MarkerType
+from arangorep.values.revision import revision_text
+
+EDGE = 3
+
+
+class Transaction:
+    """Gathers document changes. `grouped` puts markers 2200 and 2201 around them."""
+
+    def __init__(self, store: Store, database: Database, *, grouped: bool) -> None:
+        self.store = store
+        self.database = database
+        self.staged = Commit()
+        self._writers: dict[int, CollectionWriter] = {}
+        self._tid = b"0"
+        self._grouped = grouped
+
+    def writer(self, collection: Collection) -> CollectionWriter:
+        """The writer of one collection; the same one each time."""
+        found = self._writers.get(collection.info.id)
+        if found is None:
+            if self._grouped and self._tid == b"0":
+                self._start()
+            found = CollectionWriter(self, collection, self._tid)
+            self._writers[collection.info.id] = found
+        return found
+
+    def _start(self) -> None:
+        tick = self.store.ticks.next()
+        self._tid = b"%d" % tick
+        self._mark(MarkerType.TRANSACTION_START, tick)
+
+    def _mark(self, kind: MarkerType, tick: int) -> None:
+        line = b'{"tick":"%d","type":%d,"tid":"%b","db":"%b"}\n' % (
+            tick,
+            kind,
+            self._tid,
+            self.database.name_json,
+        )
+        self.staged.log(kind, self.database.info.id, 0, tick, line)
+
+    def commit(self) -> None:
+        """Write everything at once; nothing at all when no document changed."""
+        changed = [writer.finish() for writer in self._writers.values()]
+        if not any(changed):
+            return
+        if self._grouped:
+            self._mark(MarkerType.TRANSACTION_COMMIT, self.store.ticks.next())
+        self.store.commit(self.staged)
+
+
+class CollectionWriter:
+    """Puts and removes documents of one collection inside a transaction.
+
+    A method that raises has changed nothing, so the transaction can go on with the next document.
+    """
+
+    def __init__(self, transaction: Transaction, collection: Collection, tid: bytes) -> None:
+        store = transaction.store
+        staged = transaction.staged
+        info = collection.info
+        self.collection = collection
+        self.is_edge = info.type == EDGE
+        self.last_value = collection.state.counters.last_value
+        self._store = store
+        self._staged = staged
+        self._engine = store.engine
+        self._prefix = collection.prefix
+        self._documents = staged.changes.entries[Family.DOCUMENTS]
+        self._primary = staged.changes.entries[Family.PRIMARY]
+        self._index = staged.changes.entries[Family.INDEX]
+        self._log = staged.changes.entries[Family.LOG]
+        self._unique = [i for i in info.indexes if is_enforced(i)]
+        self._delta = staged.delta(info.id)
+        self._scope = (transaction.database.info.id, info.id)
+        self._line_scope = b'"db":"%b","cuid":"%b","tid":"%b","data":' % (
+            transaction.database.name_json,
+            collection.guid_json,
+            tid,
+        )
+        self._changed = False
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def find(self, key: bytes) -> int:
+        """The revision of the document with this key, 0 if there is none."""
+        primary_key = self._prefix + key
+        if primary_key in self._primary:
+            found = self._primary[primary_key]
+        elif self._delta.cleared:
+            return 0
+        else:
+            found = self._engine.get(Family.PRIMARY, primary_key)
+        return 0 if found is None else int.from_bytes(found, "big")
+
+    def row(self, revision: int) -> bytes:
+        """The stored document of a revision that `find` returned."""
+        document_key = self._prefix + revision.to_bytes(8, "big")
+        row = self._documents.get(document_key)
+        if row is None:
+            row = self._engine.get(Family.DOCUMENTS, document_key)
+        if row is None:
+            raise CorruptionError(f"primary index names revision {revision}, which is not there")
+        return row
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def put(self, key: bytes, old_revision: int, body: dict[str, Any]) -> tuple[int, bytes]:
+        """Store a document under a new revision; returns revision and row.
+
+        `body` has no `_key`, `_id`, `_rev`; in an edge collection it has `_from` and `_to`.
+        `old_revision` is what `find` told. Errors: 409/1210 for a unique index; 400/600 for a
+        document that nests too deep.
+        """
+        edge = b""
+        if self.is_edge:
+            body = dict(body)
+            edge = b'"_from":"%b","_to":"%b",' % (
+                json_text(body.pop("_from")),
+                json_text(body.pop("_to")),
+            )
+        revision = self._store.next_revision()
+        revision_bytes = revision.to_bytes(8, "big")
+        name = self.collection.name_json
+        row = build_row(key, name, revision_text(revision).encode(), body, edge)
+        if may_be_too_deep(row):
+            check_depth(body)
+        if self._unique:
+            self._index_put(row, old_revision, revision_bytes)
+        if old_revision:
+            self._forget(old_revision)
+        self._documents[self._prefix + revision_bytes] = row
+        self._primary[self._prefix + key] = revision_bytes
+        self._append(MarkerType.DOCUMENT, row, revision, old_revision)
+        delta = self._delta
+        delta.inserted.append(revision)
+        if len(row) > delta.largest_bytes:
+            delta.largest_bytes = len(row)
+        return revision, row
+
+    def remove(self, key: bytes, old_revision: int) -> int:
+        """Remove a document; returns the revision of the removal itself."""
+        revision = self._store.next_revision()
+        if self._unique:
+            for _, entry in self._entries(_content(self.row(old_revision))):
+                self._index[entry] = None
+        self._forget(old_revision)
+        self._primary[self._prefix + key] = None
+        text = b'{"_key":"%b","_rev":"%b"}' % (key, revision_text(revision).encode())
+        self._append(MarkerType.REMOVE, text, 0, old_revision)
+        self._delta.revision = revision
+        return revision
+
+    def clear(self) -> None:
+        """Remove every document (marker 2004). Nothing happens in an empty collection."""
+        delta = self._delta
+        if not self.collection.count and not delta.inserted:
+            return
+        clear_documents(self.collection, self._staged)
+        delta.inserted.clear()
+        delta.removed.clear()
+        delta.cleared = True
+        delta.revision = self._store.next_revision()
+        tick = self._store.ticks.next()
+        line = truncate_line(tick, self._line_scope)
+        self._staged.log(MarkerType.COLLECTION_TRUNCATE, *self._scope, tick, line)
+        self._changed = True
+
+    def finish(self) -> bool:
+        """Hand the last numbers to the commit; returns whether anything changed."""
+        delta = self._delta
+        if not self._changed:
+            del self._staged.deltas[self.collection.info.id]
+            return False
+        delta.last_value = self.last_value
+        if delta.inserted:
+            delta.revision = max(delta.revision, delta.inserted[-1])
+        return True
+
+    def _forget(self, old_revision: int) -> None:
+        self._documents[self._prefix + old_revision.to_bytes(8, "big")] = None
+        self._delta.removed.append(old_revision)
+
+    def _append(self, kind: MarkerType, data: bytes, revision: int, old_revision: int) -> None:
+        tick = self._store.ticks.next()
+        line = b'{"tick":"%d","type":%d,%b%b}\n' % (tick, kind, self._line_scope, data)
+        database_id, collection_id = self._scope
+        self._log[tick.to_bytes(8, "big")] = (
+            pack_header(kind, 0, database_id, collection_id, tick, revision, old_revision) + line
+        )
+        self._staged.log_bytes += HEADER_BYTES + len(line)
+        self._staged.last_tick = tick
+        self._changed = True
+
+    # -- unique indexes ----------------------------------------------------------------------------
+
+    def _entries(self, document: Mapping[str, Any]) -> list[tuple[IndexDefinition, bytes]]:
+        return [
+            (index, keys.u64(index.id) + term)
+            for index in self._unique
+            for term in unique_terms(index, document)
+        ]
+
+    def _index_put(self, row: bytes, old_revision: int, revision: bytes) -> None:
+        document = _content(row)
+        entries = self._entries(document)
+        for index, entry in entries:
+            self._check_free(index, entry, old_revision)
+        if old_revision:
+            for _, entry in self._entries(_content(self.row(old_revision))):
+                self._index[entry] = None
+        for _, entry in entries:
+            self._index[entry] = revision
+
+    def _check_free(self, index: IndexDefinition, entry: bytes, old_revision: int) -> None:
+        if entry in self._index:
+            holder = self._index[entry]
+        elif self._delta.cleared:
+            return
+        else:
+            holder = self._engine.get(Family.INDEX, entry)
+        if holder is not None and int.from_bytes(holder, "big") != old_revision:
+            key = row_key(self.row(int.from_bytes(holder, "big"))).decode()
+            raise UniqueConstraintViolated(violation(index, key))
+
+
+def is_enforced(index: IndexDefinition) -> bool:
+    """Whether the index keeps entries: unique persistent ones; the others serve no reader."""
+    return index.unique and index.type in ("persistent", "hash", "skiplist")
+
+
+def violation(index: IndexDefinition, key: str) -> str:
+    """The text of a 1210 for a unique index (data-api 6.1)."""
+    return (
+        f"unique constraint violated - in index {index.name} of type {index.type} "
+        f"over '{', '.join(index.fields)}'; conflicting key: {key}"
+    )
+
+
+def clear_documents(collection: Collection, staged: Commit) -> None:
+    """Stage the removal of all rows of a collection; its definition stays."""
+    staged.clear_rows(Family.DOCUMENTS, collection.prefix, collection.document_end)
+    staged.clear_rows(Family.PRIMARY, collection.prefix, collection.document_end)
+    for index in collection.info.indexes:
+        prefix = keys.u64(index.id)
+        staged.clear_rows(Family.INDEX, prefix, keys.after(prefix))
+
+
+def truncate_line(tick: int, scope: bytes) -> bytes:
+    """Marker 2004; `scope` is `"db":…,"cuid":…,"tid":…,"data":`, of which the ids are kept."""
+    ids = scope[: scope.rindex(b',"tid":')]
+    return b'{"tick":"%d","type":%d,%b}\n' % (tick, MarkerType.COLLECTION_TRUNCATE, ids)
+
+
+def _content(row: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = loads_shallow(row)
+    return document
+
+
+def body_of(row: bytes) -> dict[str, Any]:
+    """The stored document without `_key`, `_id`, `_rev`; `_from` and `_to` stay."""
+    document = _content(row)
+    for name in ("_key", "_id", "_rev"):
+        del document[name]
+    return document

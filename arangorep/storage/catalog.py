@@ -1,0 +1,143 @@
+"""The catalog in memory: databases, collections and how to find them.
+
+A mirror of the `database/` and `collection/` rows of `meta`; only `store.py` changes it, right
+after the rows were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from arangorep.codec.json import json_text
+from arangorep.errors import CollectionNotFound, DatabaseNotFound
+from arangorep.storage import keys
+from arangorep.storage.state import CollectionState
+from arangorep.values.collection import CollectionInfo
+from arangorep.values.database import DatabaseInfo
+
+
+class Collection:
+    """A collection that exists: its definition, its live state, its key prefix."""
+
+    __slots__ = ("document_end", "guid_json", "info", "name_json", "prefix", "state")
+
+    def __init__(self, info: CollectionInfo, state: CollectionState) -> None:
+        self.prefix = keys.u64(info.id)
+        self.document_end = keys.after(self.prefix)
+        self.state = state
+        self.describe(info)
+
+    def describe(self, info: CollectionInfo) -> None:
+        """Take over a changed definition."""
+        self.info = info
+        self.name_json = json_text(info.name)
+        self.guid_json = json_text(info.guid)
+
+    @property
+    def count(self) -> int:
+        return self.state.counters.count
+
+
+class Database:
+    """A database that exists, with its collections by name, id and globallyUniqueId."""
+
+    __slots__ = ("_by_guid", "_by_id", "_by_name", "info", "name_json")
+
+    def __init__(self, info: DatabaseInfo) -> None:
+        self.info = info
+        self.name_json = json_text(info.name)
+        self._by_name: dict[str, Collection] = {}
+        self._by_id: dict[int, Collection] = {}
+        self._by_guid: dict[str, Collection] = {}
+
+    def __iter__(self) -> Iterator[Collection]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def named(self, name: str) -> Collection | None:
+        """The collection of exactly this name."""
+        return self._by_name.get(name)
+
+    def find(self, text: str) -> Collection:
+        """By name, decimal id or globallyUniqueId. Errors: 404/1203 (leader-api 10.3)."""
+        found = self._by_name.get(text)
+        if found is None and text.isascii() and text.isdigit():
+            found = self._by_id.get(int(text[:20]))
+        if found is None:
+            found = self._by_guid.get(text)
+        if found is None:
+            raise CollectionNotFound(f"collection or view not found: {text}")
+        return found
+
+    def add(self, collection: Collection) -> None:
+        info = collection.info
+        self._by_name[info.name] = self._by_id[info.id] = self._by_guid[info.guid] = collection
+
+    def remove(self, collection: Collection) -> None:
+        info = collection.info
+        del self._by_name[info.name], self._by_id[info.id], self._by_guid[info.guid]
+
+
+class Catalog:
+    """Everything that exists, by name and by id."""
+
+    def __init__(self) -> None:
+        self._databases: dict[str, Database] = {}
+        self._databases_by_id: dict[int, Database] = {}
+        self._collections: dict[int, Collection] = {}
+
+    @property
+    def databases(self) -> Iterable[Database]:
+        return self._databases.values()
+
+    @property
+    def collections(self) -> Iterable[Collection]:
+        return self._collections.values()
+
+    def database(self, name: str) -> Database:
+        """Errors: 404/1228."""
+        found = self._databases.get(name)
+        if found is None:
+            raise DatabaseNotFound
+        return found
+
+    def has_database(self, name: str) -> bool:
+        return name in self._databases
+
+    def database_by_id(self, database_id: int) -> Database | None:
+        return self._databases_by_id.get(database_id)
+
+    def collection_by_id(self, collection_id: int) -> Collection | None:
+        return self._collections.get(collection_id)
+
+    def add_database(self, info: DatabaseInfo) -> None:
+        self._databases[info.name] = self._databases_by_id[info.id] = Database(info)
+
+    def remove_database(self, database_id: int) -> list[Collection]:
+        """Forget the database; returns the collections that went with it."""
+        database = self._databases_by_id.pop(database_id)
+        del self._databases[database.info.name]
+        gone = list(database)
+        for collection in gone:
+            del self._collections[collection.info.id]
+        return gone
+
+    def add_collection(self, info: CollectionInfo, state: CollectionState) -> Collection:
+        collection = Collection(info, state)
+        self._databases_by_id[info.database_id].add(collection)
+        self._collections[info.id] = collection
+        return collection
+
+    def change_collection(self, info: CollectionInfo) -> None:
+        collection = self._collections[info.id]
+        database = self._databases_by_id[info.database_id]
+        database.remove(collection)
+        collection.describe(info)
+        database.add(collection)
+
+    def remove_collection(self, collection_id: int) -> Collection:
+        collection = self._collections.pop(collection_id)
+        self._databases_by_id[collection.info.database_id].remove(collection)
+        return collection

@@ -1,0 +1,105 @@
+"""`Commit`: all that one atomic write does, gathered before anything is touched.
+
+Documents, primary and index entries, log markers, counters and catalog rows go into one write set;
+`Store.commit` applies it to the engine and, when that succeeded, to memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from arangorep.storage import keys
+from arangorep.storage.engine import Family, WriteSet
+from arangorep.storage.log import HEADER_BYTES, pack_header
+from arangorep.values.collection import CollectionInfo
+from arangorep.values.database import DatabaseInfo
+from arangorep.values.marker import MarkerType
+
+
+@dataclass(slots=True)
+class CollectionDelta:
+    """What a commit does to one collection's counters and revision tree.
+
+    `cleared` happens first: everything that was there before the commit goes away.
+    """
+
+    inserted: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    cleared: bool = False
+    last_value: int | None = None
+    revision: int = 0
+    largest_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutDatabase:
+    """A database comes into being."""
+
+    info: DatabaseInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DropDatabase:
+    """A database goes away with all its collections."""
+
+    database_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutCollection:
+    """A collection comes into being or changes its definition."""
+
+    info: CollectionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DropCollection:
+    """A collection goes away."""
+
+    collection_id: int
+
+
+CatalogChange = PutDatabase | DropDatabase | PutCollection | DropCollection
+
+
+class Commit:
+    """One atomic write in preparation. Ticks must be handed out in the order of `log` calls."""
+
+    __slots__ = ("catalog", "changes", "deltas", "last_tick", "log_bytes")
+
+    def __init__(self) -> None:
+        self.changes = WriteSet()
+        self.deltas: dict[int, CollectionDelta] = {}
+        self.catalog: list[CatalogChange] = []
+        self.last_tick = 0
+        self.log_bytes = 0
+
+    def delta(self, collection_id: int) -> CollectionDelta:
+        """The (possibly new) delta of a collection."""
+        found = self.deltas.get(collection_id)
+        if found is None:
+            found = self.deltas[collection_id] = CollectionDelta()
+        return found
+
+    def log(
+        self,
+        kind: MarkerType,
+        database_id: int,
+        collection_id: int,
+        tick: int,
+        line: bytes,
+        revision: int = 0,
+        old_revision: int = 0,
+    ) -> None:
+        """Append a marker; `line` is the finished tail line with its newline."""
+        header = pack_header(kind, 0, database_id, collection_id, tick, revision, old_revision)
+        self.changes.entries[Family.LOG][keys.u64(tick)] = header + line
+        self.log_bytes += HEADER_BYTES + len(line)
+        self.last_tick = tick
+
+    def clear_rows(self, family: Family, start: bytes, end: bytes) -> None:
+        """Remove a range before anything else of this commit is written."""
+        self.changes.ranges.append((family, start, end))
+        entries = self.changes.entries[family]
+        for key in [key for key in entries if start <= key < end]:
+            del entries[key]

@@ -1,0 +1,118 @@
+"""The key-value contract that everything above storage relies on.
+
+An engine holds five families of sorted keys. All calls are made from one thread (the event loop's)
+except `sync_log`, which may run in a worker thread. A `Scan` or `Cursor` shows the store as it was
+when it was opened, whatever is written, deleted, flushed or compacted afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+
+class Family(StrEnum):
+    """Keys by kind of data; the layout of each is in `keys.py`."""
+
+    DOCUMENTS = "documents"
+    PRIMARY = "primary"
+    INDEX = "index"
+    LOG = "log"
+    META = "meta"
+
+
+class WriteSet:
+    """What one atomic write does: first remove whole ranges, then put and delete single keys.
+
+    `entries[family][key]` is the new value, or None to delete the key. A key stands once, so the
+    last word of a transaction wins.
+    """
+
+    __slots__ = ("entries", "ranges")
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[Family, bytes, bytes]] = []
+        self.entries: dict[Family, dict[bytes, bytes | None]] = {family: {} for family in Family}
+
+
+class Scan(Protocol):
+    """The values of one key range in key order, read block by block."""
+
+    def take(self, rows: int) -> list[bytes]:
+        """The next `rows` values; fewer mean the end **or an unreadable block**.
+
+        Callers compare with the count they expect (the library reports no error here).
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what the scan pins; later `take`s return nothing."""
+        ...
+
+
+class Cursor(Protocol):
+    """A pinned view of one family that can be read from any key, again and again.
+
+    Slower per row than a `Scan`, but checked: errors: `CorruptionError` for an unreadable block.
+    """
+
+    def items(self, start: bytes, end: bytes, rows: int) -> list[tuple[bytes, bytes]]:
+        """At most `rows` pairs with start <= key < end, ascending."""
+        ...
+
+    def keys(self, start: bytes, end: bytes, rows: int) -> list[bytes]:
+        """As `items`, keys only."""
+        ...
+
+    def values(self, start: bytes, end: bytes, rows: int) -> list[bytes]:
+        """As `items`, values only."""
+        ...
+
+    def close(self) -> None:
+        """Release the pinned view."""
+        ...
+
+
+class Engine(Protocol):
+    """Sorted keys on disk, atomic writes, pinned reads."""
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        """The current value of `key`."""
+        ...
+
+    def get_many(self, family: Family, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The current values of `keys`, in their order."""
+        ...
+
+    def write(self, changes: WriteSet) -> None:
+        """Apply all of `changes` or nothing. Survives the death of the process, not of power."""
+        ...
+
+    def scan(self, family: Family, start: bytes, end: bytes) -> Scan:
+        """The values with start <= key < end as of now."""
+        ...
+
+    def cursor(self, family: Family) -> Cursor:
+        """A pinned view of `family` as of now."""
+        ...
+
+    def sync_log(self) -> None:
+        """Bring every write so far to the disk. The only call another thread may make."""
+        ...
+
+    def flush(self) -> None:
+        """Move memory tables into files (clean stop, tests)."""
+        ...
+
+    def compact(self) -> None:
+        """Rewrite all files without what was overwritten or deleted."""
+        ...
+
+    def size_bytes(self) -> int:
+        """Bytes of the store's files on disk, live or still pinned."""
+        ...
+
+    def close(self) -> None:
+        """Release the data directory. All scans and cursors must be closed before."""
+        ...

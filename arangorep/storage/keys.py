@@ -1,0 +1,57 @@
+"""The key layout. All integers are 8 bytes, big-endian, so that bytes sort like numbers.
+
+| family    | key                          | value                                              |
+|-----------|------------------------------|----------------------------------------------------|
+| documents | collection id, revision      | the document's canonical JSON                      |
+| primary   | collection id, key (UTF-8)   | revision                                           |
+| index     | index id, term               | revision (unique indexes only: nobody reads others)|
+| log       | tick                         | header (see `log.py`), then the finished tail line |
+| meta      | `format`                     | format version, decimal                            |
+|           | `server-id`                  | decimal                                            |
+|           | `ticks`                      | first tick not promised to memory, 8 bytes         |
+|           | `log-floor`                  | last tick that was pruned, 8 bytes                 |
+|           | `trees-valid`                | tick from which a restart replays the log, 8 bytes |
+|           | `database/` id               | MessagePack of `DatabaseInfo`                      |
+|           | `collection/` id             | MessagePack of `CollectionInfo`                    |
+|           | `counter/` id                | MessagePack of `Counters`                          |
+|           | `tree/` id                   | tick (8 bytes), then the revision tree's binary form|
+|           | `segment/` last tick         | MessagePack of `Segment`                           |
+|           | `building/` index id         | empty: an index whose build is not finished        |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT: Final = b"format"
+SERVER_ID: Final = b"server-id"
+TICKS: Final = b"ticks"
+LOG_FLOOR: Final = b"log-floor"
+TREES_VALID: Final = b"trees-valid"
+
+DATABASE: Final = b"database/"
+COLLECTION: Final = b"collection/"
+COUNTER: Final = b"counter/"
+TREE: Final = b"tree/"
+SEGMENT: Final = b"segment/"
+BUILDING: Final = b"building/"
+
+U64_MAX: Final = 2**64 - 1
+
+
+def u64(number: int) -> bytes:
+    """Eight bytes, big-endian."""
+    return number.to_bytes(8, "big")
+
+
+def from_u64(data: bytes) -> int:
+    """The inverse of `u64`; reads the first eight bytes."""
+    return int.from_bytes(data[:8], "big")
+
+
+def after(prefix: bytes) -> bytes:
+    """The smallest key above everything that starts with `prefix`."""
+    trimmed = prefix.rstrip(b"\xff")
+    if not trimmed:
+        raise ValueError("no key lies above an all-ones prefix")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1])

@@ -1,0 +1,135 @@
+"""The operation log: every committed marker in tick order, kept in segments.
+
+Value of a log row (big-endian), 44 bytes of header before the line:
+
+| offset | width | content                                                           |
+|--------|-------|-------------------------------------------------------------------|
+| 0      | 2     | marker type                                                       |
+| 2      | 2     | flags, 0                                                          |
+| 4      | 8     | database id                                                       |
+| 12     | 8     | collection id, 0 if none                                          |
+| 20     | 8     | tick                                                              |
+| 28     | 8     | revision that came to be, 0 if none                               |
+| 36     | 8     | revision that went away, 0 if none                                |
+| 44     | …     | the marker exactly as `wal/tail` sends it, JSON, with its newline |
+
+The first 20 bytes decide who may see a marker; the revisions let a restart bring the trees up to
+date without reading a document. A segment is a run of ticks of about `SEGMENT_BYTES`, the unit of
+pruning, and what `logger-tick-ranges` lists.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from arangorep.codec import msgpack
+from arangorep.storage import keys
+from arangorep.storage.engine import Cursor, Engine, Family, Scan, WriteSet
+
+HEADER = struct.Struct(">HHQQQQQ")
+HEADER_BYTES = HEADER.size
+SCOPE_BYTES = 20
+TICK_AT = slice(20, 28)
+SEGMENT_BYTES = 16 * 1024 * 1024
+
+pack_header = HEADER.pack
+
+
+@dataclass(slots=True)
+class Segment:
+    """A run of the log: ticks above `after` up to and including `last`; sizes in bytes."""
+
+    after: int
+    last: int
+    size_bytes: int
+    closed_us: int
+    """Wall clock of the segment's last marker, microseconds."""
+
+    def pack(self) -> bytes:
+        return msgpack.pack([self.after, self.last, self.size_bytes, self.closed_us])
+
+
+class OperationLog:
+    """Positions, segments and reading of the log. Appending is part of a commit (`store.py`)."""
+
+    def __init__(self, engine: Engine, wall_us: int) -> None:
+        self._engine = engine
+        floor = engine.get(Family.META, keys.LOG_FLOOR)
+        self.floor = keys.from_u64(floor) if floor is not None else 0
+        """The last tick that was pruned; everything above is there."""
+        cursor = engine.cursor(Family.META)
+        stored = cursor.values(keys.SEGMENT, keys.after(keys.SEGMENT), 1 << 30)
+        cursor.close()
+        self.segments = [Segment(*msgpack.unpack(row)) for row in stored]
+        self.last_tick = self._find_last(wall_us)
+
+    def _find_last(self, wall_us: int) -> int:
+        """Walk what was written after the last closed segment; it becomes a segment of its own."""
+        after = self.segments[-1].last if self.segments else self.floor
+        cursor = self._engine.cursor(Family.LOG)
+        last, size = after, 0
+        while rows := cursor.items(keys.u64(last + 1), keys.u64(keys.U64_MAX), 1024):
+            last = keys.from_u64(rows[-1][0])
+            size += sum(len(value) for _, value in rows)
+        cursor.close()
+        self.open = Segment(after=after, last=last, size_bytes=size, closed_us=wall_us)
+        return last
+
+    @property
+    def first_tick(self) -> int | None:
+        """The oldest tick still present, or None when the log is empty."""
+        if self.last_tick <= self.floor:
+            return None
+        cursor = self._engine.cursor(Family.LOG)
+        found = cursor.keys(keys.u64(self.floor + 1), keys.u64(keys.U64_MAX), 1)
+        cursor.close()
+        return keys.from_u64(found[0]) if found else None
+
+    def scan(self, after: int) -> Scan:
+        """Rows with a tick above `after`, as of now."""
+        # never start below the floor: the seek would walk the tombstones of what was pruned
+        start = max(after, self.floor) + 1
+        return self._engine.scan(Family.LOG, keys.u64(start), keys.u64(keys.U64_MAX))
+
+    def cursor(self) -> Cursor:
+        """A checked, slower way to read the log (recovery, integrity)."""
+        return self._engine.cursor(Family.LOG)
+
+    def appended(self, last: int, size_bytes: int, wall_us: int, changes: WriteSet) -> None:
+        """Count rows that `changes` is about to add; closes the open segment when it is full."""
+        current = self.open
+        current.last, current.closed_us = last, wall_us
+        current.size_bytes += size_bytes
+        if current.size_bytes >= SEGMENT_BYTES:
+            self.close_segment(changes)
+
+    def close_segment(self, changes: WriteSet) -> None:
+        """Write the open segment's row and start the next one."""
+        current = self.open
+        if current.last > current.after:
+            changes.entries[Family.META][keys.SEGMENT + keys.u64(current.last)] = current.pack()
+            self.segments.append(current)
+            self.open = Segment(current.last, current.last, 0, current.closed_us)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all rows before compression."""
+        return sum(segment.size_bytes for segment in self.segments) + self.open.size_bytes
+
+    def prune(self, up_to: int) -> int:
+        """Drop whole closed segments whose ticks are all <= `up_to`; returns the new floor."""
+        gone = [segment for segment in self.segments if segment.last <= up_to]
+        if not gone:
+            return self.floor
+        floor = gone[-1].last
+        changes = WriteSet()
+        changes.ranges.append((Family.LOG, keys.u64(0), keys.u64(floor + 1)))
+        meta = changes.entries[Family.META]
+        meta[keys.LOG_FLOOR] = keys.u64(floor)
+        for segment in gone:
+            meta[keys.SEGMENT + keys.u64(segment.last)] = None
+        self._engine.write(changes)
+        self.segments = self.segments[len(gone) :]
+        self.floor = floor
+        return floor

@@ -1,0 +1,248 @@
+"""`Store`: the one door to the data. Opens and recovers it, commits to it, takes snapshots of it.
+
+One thread owns a store. A commit is written first and then taken over into memory, so memory never
+knows more than the disk; nothing in between can fail.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator
+
+from arangorep.clock import Clock
+from arangorep.codec import msgpack
+from arangorep.errors import StartupError
+from arangorep.storage import keys
+from arangorep.storage.catalog import Catalog, Collection, Database
+from arangorep.storage.commit import (
+    CollectionDelta,
+    Commit,
+    DropCollection,
+    DropDatabase,
+    PutCollection,
+    PutDatabase,
+)
+from arangorep.storage.engine import Engine, Family, WriteSet
+from arangorep.storage.log import OperationLog
+from arangorep.storage.recovery import load_catalog, recover_trees
+from arangorep.storage.snapshot import Snapshot
+from arangorep.storage.state import CollectionState, Counters
+from arangorep.storage.ticks import TickCounter
+from arangorep.values.revision import HybridLogicalClock
+from arangorep.values.revision_tree import RevisionTree
+
+FORMAT_VERSION = b"1"
+
+
+class Store:
+    """An open store. Errors: `StartupError` for a data directory of another format."""
+
+    def __init__(self, engine: Engine, clock: Clock, *, read_only: bool = False) -> None:
+        self.engine = engine
+        self._clock = clock
+        self._check_format(read_only)
+        self.server_id = int(engine.get(Family.META, keys.SERVER_ID) or b"0")
+        self.log = OperationLog(engine, clock.wall_us())
+        self.ticks = TickCounter(engine, at_least=self.log.last_tick, read_only=read_only)
+        self.catalog = Catalog()
+        load_catalog(engine, self.catalog)
+        self.trees_valid = recover_trees(engine, self.catalog, self.log)
+        newest = (c.state.counters.revision for c in self.catalog.collections)
+        self._hlc = HybridLogicalClock(max(newest, default=0))
+        self._epoch = 0
+        self._snapshots: dict[int, Snapshot] = {}
+        self._preserved: set[int] = set()
+        self.unsynced = False
+        """Whether a commit happened since `engine.sync_log` was last started."""
+
+    def _check_format(self, read_only: bool) -> None:
+        stored = self.engine.get(Family.META, keys.FORMAT)
+        if stored == FORMAT_VERSION:
+            return
+        if stored is not None:
+            raise StartupError(f"the store has format {stored!r}, this version reads only 1")
+        if read_only:
+            raise StartupError("the store is empty")
+        changes = WriteSet()
+        changes.entries[Family.META][keys.FORMAT] = FORMAT_VERSION
+        changes.entries[Family.META][keys.SERVER_ID] = b"%d" % (secrets.randbits(47) | 1 << 47)
+        self.engine.write(changes)
+
+    # -- identity and time ---------------------------------------------------------------------
+
+    def next_revision(self) -> int:
+        """A revision greater than every one before."""
+        return self._hlc.next(self._clock.wall_us() // 1000)
+
+    def observe_revision(self, revision: int) -> None:
+        """Learn of a foreign revision, so that later ones of ours are greater."""
+        self._hlc.observe(revision, self._clock.wall_us() // 1000)
+
+    @property
+    def last_revision(self) -> int:
+        """The newest revision handed out or observed."""
+        return self._hlc.last
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> None:
+        """Write everything the commit holds, or nothing, and take it over into memory."""
+        meta = commit.changes.entries[Family.META]
+        counters = {
+            collection_id: self._new_counters(collection_id, delta)
+            for collection_id, delta in commit.deltas.items()
+        }
+        for collection_id, numbers in counters.items():
+            meta[keys.COUNTER + keys.u64(collection_id)] = numbers.pack()
+        self._write_catalog(commit)
+        if commit.last_tick:
+            now_us = self._clock.wall_us()
+            self.log.appended(commit.last_tick, commit.log_bytes, now_us, commit.changes)
+        self.engine.write(commit.changes)
+        self.unsynced = True
+        self._apply_catalog(commit)
+        for collection_id, delta in commit.deltas.items():
+            collection = self.catalog.collection_by_id(collection_id)
+            if collection is not None:
+                self._apply_delta(collection.state, delta, counters[collection_id], collection_id)
+        if commit.last_tick:
+            self.log.last_tick = commit.last_tick
+
+    def _new_counters(self, collection_id: int, delta: CollectionDelta) -> Counters:
+        collection = self.catalog.collection_by_id(collection_id)
+        old = collection.state.counters if collection is not None else Counters()
+        return Counters(
+            count=(0 if delta.cleared else old.count) + len(delta.inserted) - len(delta.removed),
+            last_value=old.last_value if delta.last_value is None else delta.last_value,
+            revision=max(old.revision, delta.revision),
+            largest_bytes=max(old.largest_bytes, delta.largest_bytes),
+        )
+
+    def _apply_delta(
+        self, state: CollectionState, delta: CollectionDelta, counters: Counters, cid: int
+    ) -> None:
+        if self._snapshots and state.epoch < self._epoch:
+            state.preserve(self._epoch)
+            self._preserved.add(cid)
+        if delta.cleared:
+            state.tree.clear()
+        if delta.inserted:
+            state.tree.insert(delta.inserted)
+        if delta.removed:
+            state.tree.remove(delta.removed)
+        state.counters = counters
+        state.tree_dirty = True
+
+    def _write_catalog(self, commit: Commit) -> None:
+        meta = commit.changes.entries[Family.META]
+        for change in commit.catalog:
+            match change:
+                case PutDatabase(info):
+                    meta[keys.DATABASE + keys.u64(info.id)] = msgpack.pack(info.pack())
+                case PutCollection(info):
+                    meta[keys.COLLECTION + keys.u64(info.id)] = msgpack.pack(info.pack())
+                case DropCollection(collection_id):
+                    collection = self.catalog.collection_by_id(collection_id)
+                    if collection is not None:
+                        _erase_collection(collection, commit)
+                case DropDatabase(database_id):
+                    database = self.catalog.database_by_id(database_id)
+                    if database is not None:
+                        _erase_database(database, commit)
+
+    def _apply_catalog(self, commit: Commit) -> None:
+        for change in commit.catalog:
+            match change:
+                case PutDatabase(info):
+                    self.catalog.add_database(info)
+                case PutCollection(info) if self.catalog.collection_by_id(info.id) is None:
+                    self.catalog.add_collection(info, CollectionState(Counters(), RevisionTree()))
+                case PutCollection(info):
+                    self.catalog.change_collection(info)
+                case DropCollection(collection_id):
+                    self._collection_gone(self.catalog.remove_collection(collection_id))
+                case DropDatabase(database_id):
+                    for collection in self.catalog.remove_database(database_id):
+                        self._collection_gone(collection)
+
+    def _collection_gone(self, collection: Collection) -> None:
+        collection_id = collection.info.id
+        self._preserved.discard(collection_id)
+        for snapshot in list(self._snapshots.values()):
+            if collection_id in snapshot.used:
+                self.release(snapshot)
+            else:
+                snapshot.forget(collection_id)
+
+    # -- snapshots -------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Pin the documents of every collection as they are now (about 5 us per collection)."""
+        self._epoch += 1
+        snapshot = Snapshot(self.engine, iter(self.catalog.collections), self._epoch)
+        self._snapshots[self._epoch] = snapshot
+        return snapshot
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Close a snapshot and forget the states that only it could see. Twice does no harm."""
+        if self._snapshots.pop(snapshot.epoch, None) is None:
+            return
+        snapshot.close()
+        oldest = min(self._snapshots, default=self._epoch + 1)
+        for collection_id in list(self._preserved):
+            collection = self.catalog.collection_by_id(collection_id)
+            if collection is None or not collection.state.forget_before(oldest):
+                self._preserved.discard(collection_id)
+
+    # -- trees on disk, shutdown -------------------------------------------------------------------
+
+    def checkpoint_trees(self) -> Generator[None, None, None]:
+        """Write changed trees, one a step; a restart then replays the log only from here."""
+        valid = self.log.last_tick
+        for collection in list(self.catalog.collections):
+            if not collection.state.tree_dirty:
+                continue
+            if self.catalog.collection_by_id(collection.info.id) is not collection:
+                continue
+            changes = WriteSet()
+            row = keys.u64(self.log.last_tick) + collection.state.tree.to_bytes()
+            changes.entries[Family.META][keys.TREE + collection.prefix] = row
+            collection.state.tree_dirty = False
+            self.engine.write(changes)
+            yield
+        changes = WriteSet()
+        changes.entries[Family.META][keys.TREES_VALID] = keys.u64(valid)
+        self.engine.write(changes)
+        self.trees_valid = valid
+        self.unsynced = True
+
+    def close(self) -> None:
+        """Write what a quick restart needs, sync, release the directory."""
+        for snapshot in list(self._snapshots.values()):
+            self.release(snapshot)
+        for _ in self.checkpoint_trees():
+            pass
+        changes = WriteSet()
+        self.log.close_segment(changes)
+        self.engine.write(changes)
+        self.ticks.settle()
+        self.engine.sync_log()
+        self.engine.close()
+
+
+def _erase_collection(collection: Collection, commit: Commit) -> None:
+    prefix, end = collection.prefix, collection.document_end
+    commit.clear_rows(Family.DOCUMENTS, prefix, end)
+    commit.clear_rows(Family.PRIMARY, prefix, end)
+    for index in collection.info.indexes:
+        index_prefix = keys.u64(index.id)
+        commit.clear_rows(Family.INDEX, index_prefix, keys.after(index_prefix))
+    meta = commit.changes.entries[Family.META]
+    for kind in (keys.COLLECTION, keys.COUNTER, keys.TREE):
+        meta[kind + prefix] = None
+
+
+def _erase_database(database: Database, commit: Commit) -> None:
+    for collection in database:
+        _erase_collection(collection, commit)
+    commit.changes.entries[Family.META][keys.DATABASE + keys.u64(database.info.id)] = None
