@@ -40,7 +40,9 @@ def stage_new_collection(
     _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CREATE, commit)
 
 
-def change_collection(store: Store, database: Database, collection: Collection, body: object) -> None:
+def change_collection(
+    store: Store, database: Database, collection: Collection, body: object
+) -> None:
     """Change the changeable properties; marker 2003. Errors: 400/10, 1621; 501/9."""
     info = change_properties(collection.info, body)
     commit = Commit()
@@ -50,7 +52,9 @@ def change_collection(store: Store, database: Database, collection: Collection, 
     store.commit(commit)
 
 
-def rename_collection(store: Store, database: Database, collection: Collection, body: object) -> None:
+def rename_collection(
+    store: Store, database: Database, collection: Collection, body: object
+) -> None:
     """Give a collection another name; its documents stay as they are (`rows.with_name`).
 
     Errors: 400/1208; 403/11 for a system collection; 409/1207.
@@ -106,8 +110,6 @@ def truncate_collection(store: Store, database: Database, collection: Collection
     transaction = Transaction(store, database, grouped=False)
     transaction.writer(collection).clear()
     transaction.commit()
-
-
 
 
 def _log_definition(

@@ -83,9 +83,7 @@ class DocumentWriter:
         if writer.is_edge:
             check_edge(body)
         if given is None and "_key" not in document:
-            key, writer.last_value = generate(
-                self._key_options, writer.last_value, self._next_tick
-            )
+            key, writer.last_value = generate(self._key_options, writer.last_value, self._next_tick)
             old_revision = writer.find(key.encode())
         else:
             key = check_user_key(self._key_options, given)

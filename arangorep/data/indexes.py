@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from arangorep.codec.json import dumps, loads_shallow
-from arangorep.data.transactions import is_enforced, violation
 from arangorep.errors import (
     DuplicateIdentifier,
     Forbidden,
@@ -26,7 +25,7 @@ from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rows import row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition, parse_index
-from arangorep.values.index_terms import unique_terms
+from arangorep.values.index_terms import unique_terms, violation
 from arangorep.values.marker import MarkerType
 
 
@@ -45,7 +44,7 @@ def create_index(
             return other, False
     if index.name in {"primary", "edge", *(other.name for other in present)}:
         raise DuplicateIdentifier(f"duplicate value for `id` or `name`: {index.name}")
-    if is_enforced(index):
+    if index.is_enforced:
         yield from _build(store, collection, index)
     commit = Commit()
     commit.catalog.append(PutCollection(collection.info.with_indexes((*present, index))))
@@ -130,9 +129,7 @@ def find_index(collection: Collection, handle: str) -> IndexDefinition:
 
 def drop_index(store: Store, database: Database, collection: Collection, handle: str) -> int:
     """Returns the id. Errors: 404/1212; 403/11 for the primary and edge index."""
-    if handle in ("0", "primary") or (
-        collection.info.type == 3 and handle in ("1", "2", "edge")
-    ):
+    if handle in ("0", "primary") or (collection.info.type == 3 and handle in ("1", "2", "edge")):
         raise Forbidden("forbidden: a built-in index cannot be dropped")
     index = find_index(collection, handle)
     commit = Commit()

@@ -20,7 +20,7 @@ from arangorep.storage.log import HEADER_BYTES, pack_header
 from arangorep.storage.rows import build_row, row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
-from arangorep.values.index_terms import unique_terms
+from arangorep.values.index_terms import unique_terms, violation
 from arangorep.values.marker import MarkerType
 from arangorep.values.revision import revision_text
 
@@ -93,7 +93,7 @@ class CollectionWriter:
         self._primary = staged.changes.entries[Family.PRIMARY]
         self._index = staged.changes.entries[Family.INDEX]
         self._log = staged.changes.entries[Family.LOG]
-        self._unique = [i for i in info.indexes if is_enforced(i)]
+        self._unique = [index for index in info.indexes if index.is_enforced]
         self._delta = staged.delta(info.id)
         self._scope = (transaction.database.info.id, info.id)
         self._line_scope = b'"db":"%b","cuid":"%b","tid":"%b","data":' % (
@@ -245,19 +245,6 @@ class CollectionWriter:
         if holder is not None and int.from_bytes(holder, "big") != old_revision:
             key = row_key(self.row(int.from_bytes(holder, "big"))).decode()
             raise UniqueConstraintViolated(violation(index, key))
-
-
-def is_enforced(index: IndexDefinition) -> bool:
-    """Whether the index keeps entries: unique persistent ones; the others serve no reader."""
-    return index.unique and index.type in ("persistent", "hash", "skiplist")
-
-
-def violation(index: IndexDefinition, key: str) -> str:
-    """The text of a 1210 for a unique index (data-api 6.1)."""
-    return (
-        f"unique constraint violated - in index {index.name} of type {index.type} "
-        f"over '{', '.join(index.fields)}'; conflicting key: {key}"
-    )
 
 
 def clear_documents(collection: Collection, staged: Commit) -> None:

@@ -1,8 +1,8 @@
 """The key-value contract that everything above storage relies on.
 
 An engine holds five families of sorted keys. All calls are made from one thread (the event loop's)
-except `sync_log`, which may run in a worker thread. A `Scan` or `Cursor` shows the store as it was
-when it was opened, whatever is written, deleted, flushed or compacted afterwards.
+except `sync_log`, `flush` and `compact`, which may run in a worker thread. A `Scan` or `Cursor`
+shows the store as it was when it was opened, whatever is written, deleted, flushed or compacted afterwards.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Engine(Protocol):
         ...
 
     def sync_log(self) -> None:
-        """Bring every write so far to the disk. The only call another thread may make."""
+        """Bring every write so far to the disk."""
         ...
 
     def flush(self) -> None:

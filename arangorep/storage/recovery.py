@@ -6,7 +6,7 @@ of them. When the log no longer reaches back that far, a tree is built anew from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from arangorep.errors import CorruptionError
 from arangorep.storage import keys
 from arangorep.storage.catalog import Catalog, Collection
 from arangorep.storage.engine import Cursor, Engine, Family
-from arangorep.storage.log import HEADER, HEADER_BYTES, OperationLog
+from arangorep.storage.log import HEADER, OperationLog
 from arangorep.storage.state import CollectionState, Counters
 from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
@@ -80,13 +80,25 @@ def _load_tree(engine: Engine, collection: Collection, valid: int, log: Operatio
 
 def build_tree(engine: Engine, collection: Collection) -> RevisionTree:
     """The tree of the documents that are there now, from their keys."""
+    work = tree_slices(engine, collection)
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            tree: RevisionTree = stop.value
+            return tree
+
+
+def tree_slices(engine: Engine, collection: Collection) -> Generator[None, None, RevisionTree]:
+    """`build_tree` in slices of about a millisecond."""
     tree = RevisionTree()
     cursor = engine.cursor(Family.DOCUMENTS)
     start = collection.prefix
-    while found := cursor.keys(start, collection.document_end, BLOCK_ROWS):
+    while found := cursor.keys(start, collection.document_end, BLOCK_ROWS // 8):
         revisions = np.frombuffer(b"".join(found), dtype=">u8")[1::2].astype(np.uint64)
         tree.insert_sorted_array(revisions)
         start = found[-1] + b"\0"
+        yield
     cursor.close()
     return tree
 
@@ -125,8 +137,3 @@ def _tree_of(catalog: Catalog, collection_id: int) -> RevisionTree:
         raise CorruptionError(f"no collection {collection_id}")
     collection.state.tree_dirty = True
     return collection.state.tree
-
-
-def marker_line(row: bytes) -> bytes:
-    """The tail line of a log row."""
-    return row[HEADER_BYTES:]

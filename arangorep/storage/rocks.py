@@ -180,8 +180,7 @@ class RocksEngine:
     def get_many(self, family: Family, keys: Sequence[bytes]) -> list[bytes | None]:
         if not keys:
             return []
-        values: list[bytes | None] = self._handles[family].get(list(keys))
-        return values
+        return list(self._handles[family].get(list(keys)) or ())
 
     def write(self, changes: WriteSet) -> None:
         batch = WriteBatch(raw_mode=True)

@@ -23,7 +23,7 @@ DATA_OPEN = len(b',"data":')
 def build_row(
     key: bytes, name_json: bytes, revision: bytes, body: Mapping[str, Any], edge: bytes = b""
 ) -> bytes:
-    """The stored bytes. `edge` is `"_from":…,"_to":…,` or empty; `body` has no system attributes."""
+    """The stored bytes; `edge` is `"_from":…,"_to":…,` or empty, `body` the user's attributes."""
     rest = dumps(body)
     tail = b"," + rest[1:] if len(rest) > 2 else b"}"
     return b'{"_key":"%b","_id":"%b/%b",%b"_rev":"%b"%b' % (

@@ -24,7 +24,7 @@ from arangorep.storage.commit import (
 )
 from arangorep.storage.engine import Engine, Family, WriteSet
 from arangorep.storage.log import OperationLog
-from arangorep.storage.recovery import load_catalog, recover_trees
+from arangorep.storage.recovery import load_catalog, recover_trees, tree_slices
 from arangorep.storage.snapshot import Snapshot
 from arangorep.storage.state import CollectionState, Counters
 from arangorep.storage.ticks import TickCounter
@@ -47,8 +47,10 @@ class Store:
         self.catalog = Catalog()
         load_catalog(engine, self.catalog)
         self.trees_valid = recover_trees(engine, self.catalog, self.log)
-        newest = (c.state.counters.revision for c in self.catalog.collections)
-        self._hlc = HybridLogicalClock(max(newest, default=0))
+        known = [collection.state.counters for collection in self.catalog.collections]
+        self._hlc = HybridLogicalClock(max((c.revision for c in known), default=0))
+        self.largest_bytes = max((c.largest_bytes for c in known), default=0)
+        """The largest document ever stored in any collection."""
         self._epoch = 0
         self._snapshots: dict[int, Snapshot] = {}
         self._preserved: set[int] = set()
@@ -132,6 +134,7 @@ class Store:
             state.tree.remove(delta.removed)
         state.counters = counters
         state.tree_dirty = True
+        self.largest_bytes = max(self.largest_bytes, counters.largest_bytes)
 
     def _write_catalog(self, commit: Commit) -> None:
         meta = commit.changes.entries[Family.META]
@@ -173,6 +176,21 @@ class Store:
                 self.release(snapshot)
             else:
                 snapshot.forget(collection_id)
+
+    def rebuild_tree(self, collection: Collection) -> Generator[None, None, bool]:
+        """Build the live tree anew from the documents; False when the collection went away.
+
+        The caller holds the write lock: nothing is committed meanwhile.
+        """
+        tree = yield from tree_slices(self.engine, collection)
+        if self.catalog.collection_by_id(collection.info.id) is not collection:
+            return False
+        state = collection.state
+        if self._snapshots and state.epoch < self._epoch:
+            state.preserve(self._epoch)
+            self._preserved.add(collection.info.id)
+        state.tree, state.tree_dirty = tree, True
+        return True
 
     # -- snapshots -------------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ words that wrap around, XXH64 over VelocyPack-like strings. Source: data-api 5.7
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xxhash import xxh64_intdigest
 
 from arangorep.values.document import SYSTEM_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MASK: Final = 2**64 - 1
 _SEED: Final = 0xDEADBEEF
@@ -31,12 +33,10 @@ _double = struct.Struct("<d").pack
 _word = struct.Struct("<Q").pack
 
 
-def document_checksum(
-    document: Mapping[str, Any], *, with_revisions: bool, with_data: bool
-) -> int:
+def document_checksum(document: Mapping[str, Any], *, with_revisions: bool, with_data: bool) -> int:
     """The 64-bit checksum of a document with its `_key` and `_rev`; `_id` may be left out.
 
-    Top-level attributes count in the order of their names, nested ones in stored order.
+    The order of attributes does not count, neither at the top nor inside objects.
     Source: data-api 5.7.
     """
     checksum = _text(document["_key"], _SEED)

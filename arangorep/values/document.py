@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from arangorep import limits
 from arangorep.errors import DocumentHandleBad, DocumentKeyBad, InvalidEdgeAttribute
 from arangorep.values.names import KEY_PATTERN, NAME_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SYSTEM_ATTRIBUTES: Final = frozenset({"_key", "_id", "_rev"})
 """Kept by the server beside the body. `_from` and `_to` are part of the body (data-api 5.5)."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from arangorep import limits
 from arangorep.errors import DocumentKeyBad, DocumentKeyUnexpected, InvalidKeyGenerator, OutOfKeys
 from arangorep.values.names import check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TYPES: Final = frozenset({"traditional", "autoincrement", "padded", "uuid"})
 _U64_MAX: Final = 2**64 - 1
@@ -72,9 +74,7 @@ def parse_key_options(value: object) -> tuple[KeyOptions, int]:
     return options, _number(value, "lastValue", 0)
 
 
-def generate(
-    options: KeyOptions, last_value: int, next_tick: Callable[[], int]
-) -> tuple[str, int]:
+def generate(options: KeyOptions, last_value: int, next_tick: Callable[[], int]) -> tuple[str, int]:
     """A new key and the new last value; `next_tick` draws from the server's tick counter.
 
     Raises `OutOfKeys` (1225) when the next value needs more than 64 bits. Source: data-api 5.6.

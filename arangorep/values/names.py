@@ -54,7 +54,9 @@ def check_collection_name(name: object, *, is_system: bool) -> str:
     """
     checked = _check_name(name, "collection", limits.COLLECTION_NAME_BYTES_MAX)
     if (checked[0] == "_") is not is_system:
-        raise IllegalName("illegal name: a leading '_' belongs to system collections, and only there")
+        raise IllegalName(
+            "illegal name: a leading '_' belongs to system collections, and only there"
+        )
     return checked
 
 
@@ -88,7 +90,7 @@ def _check_name(name: object, kind: str, bytes_max: int) -> str:
     # The pattern comes first: it refuses what could not be encoded.
     if _is_name(normalized) is None or len(normalized.encode()) > bytes_max:
         raise IllegalName(
-            f"illegal name: a {kind} name has 1 to {bytes_max} bytes of UTF-8, without '/', ':' and "
-            "control characters, no leading digit, '.' or blank and no trailing blank"
+            f"illegal name: a {kind} name has 1 to {bytes_max} bytes of UTF-8, no '/', ':' or "
+            "control character, no leading digit, '.' or blank and no trailing blank"
         )
     return normalized

@@ -41,7 +41,8 @@ _GROUP_DIGITS: Final = 12
 def encode_hlc(revision: int) -> str:
     """The id in base 64: at most 11 digits, the most significant first, 0 is the empty text.
 
-    Raises `OverflowError` for a number outside 64 unsigned bits. Source: revision tree, section 1.3.
+    Raises `OverflowError` for a number outside 64 unsigned bits.
+    Source: revision tree, section 1.3.
     """
     if revision > REVISION_MAX:
         raise OverflowError(f"revision id {revision} needs more than 64 bits")
@@ -97,7 +98,8 @@ class HybridLogicalClock:
     """Gives ids that grow strictly, also while the wall clock stands still or goes back.
 
     Reads no clock itself: the caller hands in milliseconds since 1970. Feeding it every id that
-    comes from elsewhere makes later local ids larger than those. Source: revision tree, section 1.2.
+    comes from elsewhere makes later local ids larger than those.
+    Source: revision tree, section 1.2.
     """
 
     __slots__ = ("_last",)
@@ -115,11 +117,9 @@ class HybridLogicalClock:
 
         Raises `OverflowError` at the end of the 64-bit range and leaves the clock as it was.
         """
-        last = self._last
-        if physical_ms > last >> _COUNTER_BITS:
+        stamp = self._last + 1  # a full counter carries into the milliseconds
+        if physical_ms > self._last >> _COUNTER_BITS:
             stamp = physical_ms << _COUNTER_BITS
-        else:
-            stamp = last + 1  # a full counter carries into the milliseconds
         self._last = _checked(stamp)
         return stamp
 

@@ -1,8 +1,9 @@
-"""The leaves of a revision tree: for each populated one its count of ids and the xor of their hashes.
+"""The leaves of a revision tree: for each populated one the count and hash of its ids.
 
 Two representations with the same methods. `SparseLeaves` is a dict: ids of one day populate a
 handful of the 262144 leaves of a server's tree, and there are thousands of trees. `DenseLeaves`
 holds two arrays of all leaves (4 MiB at depth 6) and is worth it once many leaves are populated.
+The hash of a leaf is the xor of the hashes of its ids.
 
 What goes in or out has one of two shapes: `Node` triples for a few ids, in plain Python because
 numpy costs some 40 µs a call, and `LeafColumns` for many. Both name a leaf at most once.
@@ -11,11 +12,13 @@ numpy costs some 40 µs a call, and `LeafColumns` for many. Both name a leaf at 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 U64Array: TypeAlias = npt.NDArray[np.uint64]
 Node: TypeAlias = tuple[int, int, int]
@@ -34,23 +37,31 @@ _EMPTY: Final = (0, 0)
 
 
 class LeafColumns(NamedTuple):
-    """Leaves as columns of equal length, `index` ascending and unique."""
+    """Leaves as columns of equal length, `indexes` ascending and unique."""
 
-    index: U64Array
-    count: U64Array
-    hash: U64Array
+    indexes: U64Array
+    counts: U64Array
+    hashes: U64Array
 
     def nodes(self) -> Iterator[Node]:
         """The same as triples."""
-        return zip(self.index.tolist(), self.count.tolist(), self.hash.tolist(), strict=True)
+        return zip(self.indexes.tolist(), self.counts.tolist(), self.hashes.tolist(), strict=True)
+
+    def mix(self) -> int:
+        """The xor of all hashes."""
+        return int(np.bitwise_xor.reduce(self.hashes))
+
+    def moved(self, distance: int) -> LeafColumns:
+        """The same leaves, `distance` buckets further to the right."""
+        return self._replace(indexes=self.indexes + np.uint64(distance))
 
 
 def hash_revision(revision: int) -> int:
     """FNV-1a, 64 bit, of the id's eight bytes in little-endian order. Source: section 2."""
-    value = _FNV_OFFSET
+    mixed = _FNV_OFFSET
     for byte in revision.to_bytes(8, "little"):
-        value = (value ^ byte) * _FNV_PRIME & _MASK
-    return value
+        mixed = (mixed ^ byte) * _FNV_PRIME
+    return mixed & _MASK  # nothing flows down from the upper bits, so they may wait until here
 
 
 def hash_revisions(revisions: U64Array) -> U64Array:
@@ -66,14 +77,24 @@ def hash_revisions(revisions: U64Array) -> U64Array:
     return hashes
 
 
-def group_few(revisions: Iterable[int], range_min: int, shift: int) -> list[Node]:
-    """What the ids add to each leaf, leaves being `1 << shift` ids wide and starting at `range_min`."""
+def group_few(revisions: Sequence[int], range_min: int, shift: int) -> list[Node]:
+    """What the ids add to each leaf, if leaf 0 begins at `range_min` and holds `1 << shift`."""
+    if len(revisions) == 1:  # by far the most frequent batch
+        return [((revisions[0] - range_min) >> shift, 1, hash_revision(revisions[0]))]
     changes: dict[int, tuple[int, int]] = {}
     for revision in revisions:
         index = (revision - range_min) >> shift
         count, mixed = changes.get(index, _EMPTY)
         changes[index] = (count + 1, mixed ^ hash_revision(revision))
     return [(index, count, mixed) for index, (count, mixed) in changes.items()]
+
+
+def mix(nodes: Iterable[Node]) -> int:
+    """The xor of all hashes."""
+    result = 0
+    for _, _, mixed in nodes:
+        result ^= mixed
+    return result
 
 
 def group_many(revisions: U64Array, range_min: int, shift: int) -> LeafColumns:
@@ -86,31 +107,39 @@ def group_many(revisions: U64Array, range_min: int, shift: int) -> LeafColumns:
 
 
 def fold(leaves: LeafColumns, offset: int, shift: int) -> LeafColumns:
-    """The leaves over buckets `1 << shift` times as wide: leaf i goes to `(i + offset) >> shift`."""
-    if not len(leaves.index):
+    """The leaves of buckets `1 << shift` times as wide: leaf i goes to `(i + offset) >> shift`."""
+    if not len(leaves.indexes):
         return leaves
-    index = (leaves.index + np.uint64(offset)) >> np.uint64(shift)
+    index = (leaves.indexes + np.uint64(offset)) >> np.uint64(shift)
     starts = _run_starts(index)
     return LeafColumns(
         index[starts],
-        np.add.reduceat(leaves.count, starts),
-        np.bitwise_xor.reduceat(leaves.hash, starts),
+        np.add.reduceat(leaves.counts, starts),
+        np.bitwise_xor.reduceat(leaves.hashes, starts),
     )
 
 
 def differing(left: LeafColumns, right: LeafColumns) -> U64Array:
     """Indexes, ascending, of the leaves that differ in count or hash or are on one side only."""
-    index = np.concatenate((left.index, right.index))
+    index = np.concatenate((left.indexes, right.indexes))
     order = np.argsort(index, kind="stable")
     index = index[order]
-    count = np.concatenate((left.count, right.count))[order]
-    mixed = np.concatenate((left.hash, right.hash))[order]
+    count = np.concatenate((left.counts, right.counts))[order]
+    mixed = np.concatenate((left.hashes, right.hashes))[order]
     # A leaf equal on both sides now stands twice in a row; everything else differs.
     twin = (index[1:] == index[:-1]) & (count[1:] == count[:-1]) & (mixed[1:] == mixed[:-1])
     alone = np.ones(len(index), dtype=np.bool_)
     alone[1:] &= ~twin
     alone[:-1] &= ~twin
     return np.unique(index[alone])
+
+
+def runs(indexes: U64Array) -> Iterator[tuple[int, int]]:
+    """First and last member of each run of neighbours in an ascending array."""
+    gaps = np.flatnonzero(np.diff(indexes) > 1)
+    firsts = np.concatenate((indexes[:1], indexes[gaps + 1]))
+    lasts = np.concatenate((indexes[gaps], indexes[-1:]))
+    return zip(firsts.tolist(), lasts.tolist(), strict=True)
 
 
 def _run_starts(index: U64Array) -> npt.NDArray[np.intp]:
@@ -200,9 +229,7 @@ class DenseLeaves:
     def columns(self) -> LeafColumns:
         """The populated leaves."""
         index = np.flatnonzero(self._count_view)
-        return LeafColumns(
-            index.astype(np.uint64), self._count_view[index], self._hash_view[index]
-        )
+        return LeafColumns(index.astype(np.uint64), self._count_view[index], self._hash_view[index])
 
     def add_few(self, nodes: Iterable[Node]) -> None:
         """Add counts and mix in hashes."""
@@ -212,8 +239,8 @@ class DenseLeaves:
 
     def add_many(self, columns: LeafColumns) -> None:
         """`add_few` for many leaves."""
-        self._count_view[columns.index] += columns.count
-        self._hash_view[columns.index] ^= columns.hash
+        self._count_view[columns.indexes] += columns.counts
+        self._hash_view[columns.indexes] ^= columns.hashes
 
     def remove_few(self, nodes: Sequence[Node]) -> bool:
         """Subtract counts and mix in hashes; False, with nothing changed, as for `SparseLeaves`."""
@@ -228,12 +255,12 @@ class DenseLeaves:
 
     def remove_many(self, columns: LeafColumns) -> bool:
         """`remove_few` for many leaves."""
-        old = self._count_view[columns.index]
-        mixed = self._hash_view[columns.index] ^ columns.hash
-        if bool(((old < columns.count) | ((old == columns.count) & (mixed != 0))).any()):
+        old = self._count_view[columns.indexes]
+        mixed = self._hash_view[columns.indexes] ^ columns.hashes
+        if bool(((old < columns.counts) | ((old == columns.counts) & (mixed != 0))).any()):
             return False
-        self._count_view[columns.index] = old - columns.count
-        self._hash_view[columns.index] = mixed
+        self._count_view[columns.indexes] = old - columns.counts
+        self._hash_view[columns.indexes] = mixed
         return True
 
 
@@ -242,9 +269,9 @@ Leaves: TypeAlias = SparseLeaves | DenseLeaves
 
 def leaves_from(columns: LeafColumns, size: int) -> Leaves:
     """The better representation of these leaves, of `size` in all; no node of them is empty."""
-    if len(columns.index) <= DENSE_FROM:
-        pairs = zip(columns.count.tolist(), columns.hash.tolist(), strict=True)
-        return SparseLeaves(dict(zip(columns.index.tolist(), pairs, strict=True)))
+    if len(columns.indexes) <= DENSE_FROM:
+        pairs = zip(columns.counts.tolist(), columns.hashes.tolist(), strict=True)
+        return SparseLeaves(dict(zip(columns.indexes.tolist(), pairs, strict=True)))
     dense = DenseLeaves(array("Q", bytes(8 * size)), array("Q", bytes(8 * size)))
     dense.add_many(columns)
     return dense

@@ -1,1 +1,75 @@
+"""`/_api/replication/<command>`: which command takes which method (leader-api 1)."""
 
+from __future__ import annotations
+
+from arangorep.errors import (
+    ClusterOnlyOnDbServer,
+    HttpBadParameter,
+    MethodNotAllowed,
+    NotImplementedHere,
+    SuperfluousSuffices,
+)
+from arangorep.rest.answer import Answer
+from arangorep.rest.context import Handler, Request
+from arangorep.rest.replication import batch, dump, inventory, keys, logger, revisions
+
+GET = frozenset({"GET"})
+PUT = frozenset({"PUT"})
+GET_PUT = frozenset({"GET", "PUT"})
+ALL = frozenset({"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"})
+
+
+async def _not_yet(request: Request) -> Answer:
+    raise NotImplementedHere(f"not implemented: '{request.parts[0]}' comes with a later version")
+
+
+async def _only_in_clusters(request: Request) -> Answer:
+    raise ClusterOnlyOnDbServer
+
+
+COMMANDS: dict[str, tuple[frozenset[str], Handler]] = {
+    "logger-state": (GET, logger.state),
+    "logger-tick-ranges": (GET, logger.ranges),
+    "logger-first-tick": (GET, logger.first_tick),
+    "logger-follow": (GET_PUT, logger.follow),
+    "determine-open-transactions": (GET, logger.open_transactions),
+    "server-id": (GET, logger.server_id),
+    "batch": (ALL, batch.handle),
+    "inventory": (GET, inventory.handle),
+    "clusterInventory": (GET, inventory.cluster),
+    "keys": (ALL, keys.handle),
+    "revisions": (ALL, revisions.handle),
+    "dump": (GET, dump.handle),
+    "restore-collection": (PUT, _not_yet),
+    "restore-indexes": (PUT, _not_yet),
+    "restore-data": (PUT, _not_yet),
+    "restore-view": (PUT, _not_yet),
+    "sync": (PUT, _not_yet),
+    "make-follower": (PUT, _not_yet),
+    "make-slave": (PUT, _not_yet),
+    "applier-config": (GET_PUT, _not_yet),
+    "applier-start": (PUT, _not_yet),
+    "applier-stop": (PUT, _not_yet),
+    "applier-state": (frozenset({"GET", "DELETE"}), _not_yet),
+    "applier-state-all": (GET, _not_yet),
+    "addFollower": (PUT, _only_in_clusters),
+    "removeFollower": (PUT, _only_in_clusters),
+    "set-the-leader": (PUT, _only_in_clusters),
+    "holdReadLockCollection": (ALL, _only_in_clusters),
+}
+
+
+async def handle(request: Request) -> Answer:
+    """Errors: 400/601 without a command; 400/400 for an unknown one; 405/405, 400/601."""
+    if not request.parts:
+        raise SuperfluousSuffices("expecting /_api/replication/<command>")
+    command = request.parts[0]
+    known = COMMANDS.get(command)
+    if known is None:
+        raise HttpBadParameter(f"invalid command '{command}'")
+    methods, handler = known
+    if request.method not in methods:
+        if len(request.parts) > 1:
+            raise SuperfluousSuffices
+        raise MethodNotAllowed
+    return await handler(request)

@@ -1,0 +1,26 @@
+"""The command line: `arangorep serve | import | check`."""
+
+from __future__ import annotations
+
+import click
+
+from arangorep import __version__
+from arangorep.cli.check_cmd import check
+from arangorep.cli.import_cmd import import_file
+from arangorep.cli.serve_cmd import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="arangorep")
+def cli() -> None:
+    """A replication server that speaks ArangoDB's protocol over its own RocksDB store."""
+
+
+cli.add_command(serve)
+cli.add_command(import_file)
+cli.add_command(check)
+
+
+def main() -> None:
+    """Entry point."""
+    cli()

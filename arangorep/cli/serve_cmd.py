@@ -1,0 +1,158 @@
+"""`arangorep serve`: start a server and run it until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+
+from arangorep.config import DEFAULT_ADDRESS, DEFAULT_PORT, Config
+from arangorep.errors import StartupError
+from arangorep.leader.retention import Retention
+from arangorep.limits import (
+    BODY_BYTES_MAX,
+    LOG_RETENTION_BYTES_DEFAULT,
+    LOG_RETENTION_S_DEFAULT,
+    SYNC_INTERVAL_MS_DEFAULT,
+)
+from arangorep.server.app import Server
+
+if sys.platform != "win32":
+    from uvloop import run
+else:
+    from asyncio import run
+
+LOG_LEVELS = ["debug", "info", "warning", "error"]
+
+
+def _read_file(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Options of a TOML file become defaults: flags and environment win over them."""
+    if path is None:
+        return
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.BadParameter(f"{path}: {error}") from None
+    known = {parameter.name for parameter in context.command.params}
+    values = {name.replace("-", "_"): value for name, value in options.items()}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise click.BadParameter(f"{path}: unknown option '{unknown[0]}'")
+    context.default_map = {**(context.default_map or {}), **values}
+
+
+@click.command(context_settings={"show_default": True, "auto_envvar_prefix": "ARANGOREP"})
+@click.argument(
+    "data_directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="ARANGOREP_DATA_DIRECTORY",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_read_file,
+    is_eager=True,
+    expose_value=False,
+    help="TOML file with any of these options (names without the dashes).",
+)
+@click.option("--address", default=DEFAULT_ADDRESS, help="Address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, type=click.IntRange(0, 65535), help="0: any free.")
+@click.option("--root-password", default=None, help="Turns authentication on. Better: the file.")
+@click.option(
+    "--root-password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File whose first line is root's password; turns authentication on.",
+)
+@click.option("--insecure", is_flag=True, help="Listen on other than loopback without password.")
+@click.option(
+    "--wal-retention-bytes",
+    default=LOG_RETENTION_BYTES_DEFAULT,
+    type=click.IntRange(0),
+    help="The log is never larger, whatever clients need.",
+)
+@click.option(
+    "--wal-retention-seconds",
+    default=LOG_RETENTION_S_DEFAULT,
+    type=click.IntRange(0),
+    help="Log that no client needs is kept this long.",
+)
+@click.option(
+    "--sync-interval-ms",
+    default=SYNC_INTERVAL_MS_DEFAULT,
+    type=click.IntRange(1, 60_000),
+    help="Commits reach the disk at least this often.",
+)
+@click.option("--max-body-bytes", default=BODY_BYTES_MAX, type=click.IntRange(1024))
+@click.option("--log-level", default="info", type=click.Choice(LOG_LEVELS))
+def serve(
+    data_directory: Path,
+    address: str,
+    port: int,
+    root_password: str | None,
+    root_password_file: Path | None,
+    insecure: bool,
+    wal_retention_bytes: int,
+    wal_retention_seconds: int,
+    sync_interval_ms: int,
+    max_body_bytes: int,
+    log_level: str,
+) -> None:
+    """Serve the store in DATA_DIRECTORY, creating it when it is not there."""
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if root_password_file is not None:
+        root_password = _first_line(root_password_file)
+    config = Config(
+        data_directory=data_directory,
+        address=address,
+        port=port,
+        root_password=root_password,
+        insecure=insecure,
+        retention=Retention(wal_retention_bytes, wal_retention_seconds),
+        sync_interval_ms=sync_interval_ms,
+        body_bytes_max=max_body_bytes,
+    )
+    try:
+        run(_serve(config))
+    except StartupError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _first_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0]:
+        raise click.BadParameter(f"{path} holds no password")
+    return lines[0]
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Server(config) as server:
+        # what lives now lives long: keep the collector from walking it again and again
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
+        _greet(server, config)
+        await stop.wait()
+        click.echo("stopping: finishing requests, flushing the log")
+    click.echo("stopped")
+
+
+def _greet(server: Server, config: Config) -> None:
+    authentication = "on (user root)" if config.root_password is not None else "off"
+    user = "-u root " if config.root_password is not None else ""
+    click.echo(f"arangorep is listening on {server.url}")
+    click.echo(f"  store           {config.data_directory.resolve()}")
+    click.echo(f"  authentication  {authentication}")
+    click.echo(f"  try             curl {user}{server.url}/_api/replication/logger-state")
+    sys.stdout.flush()

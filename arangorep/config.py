@@ -1,0 +1,48 @@
+"""What a server can be told at start. Filled by the command line, or directly in tests."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arangorep.errors import StartupError
+from arangorep.leader.retention import Retention
+from arangorep.limits import BODY_BYTES_MAX, SYNC_INTERVAL_MS_DEFAULT
+
+DEFAULT_ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 8529
+REPORTED_VERSION = "3.12.9"
+"""The last ArangoDB version that still has all replication endpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Options of a server; `port` 0 picks a free one."""
+
+    data_directory: Path
+    address: str = DEFAULT_ADDRESS
+    port: int = DEFAULT_PORT
+    root_password: str | None = None
+    insecure: bool = False
+    retention: Retention = field(default_factory=Retention)
+    sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT
+    body_bytes_max: int = BODY_BYTES_MAX
+
+    def check(self) -> None:
+        """Errors: `StartupError` for an open door: no password on a public address."""
+        if self.root_password is None and not self.insecure and not is_loopback(self.address):
+            raise StartupError(
+                f"refusing to listen on {self.address} without authentication: "
+                "set a root password, or say --insecure"
+            )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

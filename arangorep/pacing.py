@@ -1,0 +1,106 @@
+"""The asynchronous edge of long work: turns for others, and one disk sync for everybody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+TURN_S = 0.001
+"""Work that is sliced finer is not interrupted before this much time has passed."""
+
+
+async def drive(work: Generator[None, None, T]) -> T:
+    """Run sliced work to its end, letting the event loop turn between slices."""
+    now = asyncio.get_running_loop().time
+    turn_ends = now() + TURN_S
+    try:
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if now() >= turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = now() + TURN_S
+    finally:
+        work.close()
+
+
+class GroupSync:
+    """Shares one sync of the store's log among all who wait for durability.
+
+    `sync` runs in a worker thread. Whoever calls `wait` after a sync has started waits for the
+    next one, because the running one may not hold their commit.
+    """
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        """Return when everything written before is on the disk. Errors: those of `sync`."""
+        loop = asyncio.get_running_loop()
+        if self._next is None:
+            self._next = loop.create_future()
+            if self._running is None:
+                self._running = loop.create_task(self._run())
+        await asyncio.shield(self._next)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._next is not None:
+                waiting, self._next = self._next, None
+                try:
+                    await loop.run_in_executor(None, self._sync)
+                except Exception as error:
+                    waiting.set_exception(error)
+                    waiting.exception()  # a waiter that has left must not leave a warning
+                else:
+                    waiting.set_result(None)
+        finally:
+            self._running = None
+
+
+class LoopMonitor:
+    """Notices when the event loop was held: how late its own timer comes.
+
+    `held_max_s` is the longest since `reset`; `held_total_s` adds up what lay above `interval_s`.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._handle: asyncio.TimerHandle | None = None
+        self.held_max_s = 0.0
+        self.held_total_s = 0.0
+
+    def start(self) -> None:
+        """Begin watching the running loop."""
+        loop = asyncio.get_running_loop()
+        self._expect(loop)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def reset(self) -> None:
+        """Forget the longest hold."""
+        self.held_max_s = 0.0
+
+    def _expect(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = loop.time() + self._interval_s
+        self._handle = loop.call_at(due, self._tick, loop, due)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        late_s = loop.time() - due
+        self.held_max_s = max(self.held_max_s, late_s)
+        if late_s > self._interval_s:
+            self.held_total_s += late_s
+        self._expect(loop)

@@ -1,0 +1,28 @@
+"""Header names of the replication protocol (leader-api 4, 7.4, 10.5)."""
+
+from typing import Final
+
+CHECK_MORE: Final = "x-arango-replication-checkmore"
+LAST_INCLUDED: Final = "x-arango-replication-lastincluded"
+LAST_SCANNED: Final = "x-arango-replication-lastscanned"
+LAST_TICK: Final = "x-arango-replication-lasttick"
+FROM_PRESENT: Final = "x-arango-replication-frompresent"
+ACTIVE: Final = "x-arango-replication-active"
+
+ASYNC: Final = "x-arango-async"
+ASYNC_ID: Final = "x-arango-async-id"
+ERROR_CODES: Final = "x-arango-error-codes"
+HLC: Final = "x-arango-hlc"
+QUEUE_TIME: Final = "x-arango-queue-time-seconds"
+DIRTY_READ: Final = "x-arango-allow-dirty-read"
+POTENTIAL_DIRTY_READ: Final = "x-arango-potential-dirty-read"
+OMIT_WWW_AUTHENTICATE: Final = "x-omit-www-authenticate"
+
+JSON: Final = "application/json; charset=utf-8"
+DUMP: Final = "application/x-arango-dump; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+
+
+def flag(value: bool) -> str:
+    """Booleans in headers are the words `true` and `false`."""
+    return "true" if value else "false"

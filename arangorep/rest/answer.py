@@ -1,0 +1,66 @@
+"""What a handler returns: status, headers and body, before anything is sent.
+
+Answers are plain values, so an asynchronous job can keep one and hand it out later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arangorep.codec.json import dumps
+from arangorep.errors import ArangoError
+from arangorep.protocol import headers
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response. `pieces` are sent one after the other, with their summed length announced."""
+
+    status: int = 200
+    pieces: list[bytes] = field(default_factory=list)
+    content_type: str = headers.JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, self.pieces))
+
+
+def json_answer(value: Any, status: int = 200, extra: Mapping[str, str] | None = None) -> Answer:
+    """A JSON body."""
+    return Answer(status, [dumps(value)], headers=dict(extra or {}))
+
+
+def raw_answer(body: bytes, status: int = 200, extra: Mapping[str, str] | None = None) -> Answer:
+    """A body that is JSON already."""
+    return Answer(status, [body], headers=dict(extra or {}))
+
+
+def ok(value: Mapping[str, Any] | None = None, status: int = 200) -> Answer:
+    """A JSON object with `error` false and `code` added."""
+    return json_answer({**(value or {}), "error": False, "code": status}, status)
+
+
+def result(value: Any, status: int = 200) -> Answer:
+    """`{"error":false,"code":…,"result":value}`."""
+    return json_answer({"error": False, "code": status, "result": value}, status)
+
+
+def no_content(extra: Mapping[str, str] | None = None) -> Answer:
+    """204 without a body."""
+    return Answer(204, headers=dict(extra or {}))
+
+
+def error_answer(error: ArangoError) -> Answer:
+    """The error body of data-api 1.4."""
+    body = {
+        "code": error.http_status,
+        "error": True,
+        "errorMessage": error.message,
+        "errorNum": error.error_num,
+        **error.extra,
+    }
+    return json_answer(body, error.http_status, error.headers)

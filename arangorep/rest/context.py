@@ -1,0 +1,111 @@
+"""What handlers may use: the server's services and the request at hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arangorep.auth.basic import Authenticator
+from arangorep.clock import Clock
+from arangorep.codec.json import loads, loads_shallow
+from arangorep.errors import Forbidden, HttpBadParameter, ReadOnly
+from arangorep.leader.batches import BatchRegistry
+from arangorep.leader.clients import ClientIdentity, ReplicationClients
+from arangorep.pacing import GroupSync, LoopMonitor
+from arangorep.protocol.params import Query, parse_client_id
+from arangorep.rest.answer import Answer
+from arangorep.rest.jobs import JobRegistry
+from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.store import Store
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything a handler may touch. Filled once by `server.node`."""
+
+    store: Store
+    clock: Clock
+    authenticator: Authenticator
+    clients: ReplicationClients
+    batches: BatchRegistry
+    jobs: JobRegistry
+    write_lock: asyncio.Lock
+    """Held from the first tick of a write to its commit, so that transactions never interleave."""
+    group_sync: GroupSync
+    loop_monitor: LoopMonitor
+    version: str
+    """The ArangoDB version that is reported."""
+    product_version: str
+    endpoint: str = ""
+    read_only: bool = False
+    stopping: bool = False
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, already routed: `parts` are the decoded path parts behind the route's prefix."""
+
+    services: Services
+    method: str
+    path: str
+    database_name: str
+    parts: list[str]
+    query: Query
+    headers: Mapping[str, str]
+    read_body: Callable[[], Awaitable[bytes]]
+    user: str = "root"
+
+    @property
+    def store(self) -> Store:
+        return self.services.store
+
+    @property
+    def database(self) -> Database:
+        """Errors: 404/1228."""
+        return self.services.store.catalog.database(self.database_name)
+
+    def collection(self, text: str) -> Collection:
+        """Errors: 404/1203, 404/1228."""
+        return self.database.find(text)
+
+    async def json(self) -> Any:
+        """The body as JSON, None when there is none. Errors: 400/600."""
+        data = await self.read_body()
+        return loads(data) if data.strip() else None
+
+    async def documents(self) -> Any:
+        """The body as JSON whose depth is checked later, document by document."""
+        data = await self.read_body()
+        return loads_shallow(data) if data.strip() else None
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+    def client_identity(self) -> ClientIdentity:
+        """Who sent this, from the query. Errors: 400/10 for a malformed `syncerId`."""
+        query = self.query
+        return ClientIdentity(
+            syncer_id=parse_client_id(query.text("syncerId")) if "syncerId" in query else 0,
+            server_id=query.number("serverId"),
+            info=query.text("clientInfo"),
+        )
+
+    def require_parts(self, count: int) -> None:
+        """Errors: 400/400 unless the path has exactly `count` more parts."""
+        if len(self.parts) != count:
+            raise HttpBadParameter(f"bad parameter: expecting {count} path parts")
+
+    def check_documents_writable(self) -> None:
+        """Errors: 403/1004 in read-only mode."""
+        if self.services.read_only:
+            raise ReadOnly
+
+    def check_catalog_writable(self) -> None:
+        """Errors: 403/11 in read-only mode."""
+        if self.services.read_only:
+            raise Forbidden("forbidden: the server is in read-only mode")
+
+
+Handler = Callable[[Request], Awaitable[Answer]]

@@ -1,0 +1,189 @@
+"""From a raw request to an answer: authentication, routing, asynchronous jobs, errors to bodies.
+
+The one place that turns an error into a response. Routing is a look-up of the first path parts in a
+dict; the order of checks is that of data-api 1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping
+
+from arangorep.errors import (
+    ArangoError,
+    BadParameter,
+    CorruptionError,
+    Forbidden,
+    HttpNotFound,
+    InternalError,
+    ShuttingDown,
+)
+from arangorep.protocol import headers
+from arangorep.protocol.params import Query, decode_part
+from arangorep.rest.answer import Answer, error_answer
+from arangorep.rest.context import Handler, Request, Services
+from arangorep.rest.routes import ROUTES
+from arangorep.values.database import SYSTEM_DATABASE
+from arangorep.values.revision import REVISION_MAX, decode_hlc, encode_hlc
+
+log = logging.getLogger("arangorep.rest")
+
+METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+OPEN_PATHS = ("/_open/", "/_admin/aardvark")
+AVAILABILITY = "/_admin/server/availability"
+CHECKS_AT_ONCE = asyncio.Semaphore(2)
+"""Password checks running at once: each takes a thread for some 50 ms."""
+
+
+class Dispatcher:
+    """Answers requests with the services of one node."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def answer(
+        self,
+        method: str,
+        target: str,
+        request_headers: Mapping[str, str],
+        read_body: Callable[[], Awaitable[bytes]],
+    ) -> Answer:
+        """Never raises: every failure is an answer."""
+        return await guarded(lambda: self._answer(method, target, request_headers, read_body))
+
+    async def _answer(
+        self,
+        method: str,
+        target: str,
+        request_headers: Mapping[str, str],
+        read_body: Callable[[], Awaitable[bytes]],
+    ) -> Answer:
+        services = self._services
+        raw_path, _, raw_query = target.partition("?")
+        database_name, path = split_database(raw_path)
+        if method == "OPTIONS":
+            return _options(request_headers)
+        await self._authenticate(path, request_headers)
+        if services.stopping:
+            raise ShuttingDown
+        services.store.catalog.database(database_name)
+        handler, parts = find_handler(path)
+        request = Request(
+            services,
+            method,
+            path,
+            database_name,
+            [decode_part(part) for part in parts],
+            Query(raw_query.partition("#")[0]),
+            request_headers,
+            read_body,
+        )
+        hlc = request_headers.get(headers.HLC)
+        if hlc is not None:
+            _observe(services, hlc)
+        wanted = request_headers.get(headers.ASYNC)
+        if wanted is not None and handler.__module__ != "arangorep.rest.job":
+            return await _start_job(request, handler, wanted)
+        answer = await handler(request)
+        if hlc is not None:
+            answer.headers[headers.HLC] = encode_hlc(services.store.last_revision)
+        return answer
+
+    async def _authenticate(self, path: str, request_headers: Mapping[str, str]) -> None:
+        """Errors: 401/11 with the two challenges (leader-api 10.4)."""
+        authenticator = self._services.authenticator
+        if not authenticator.enabled:
+            return
+        authorization = request_headers.get("Authorization", "")
+        if authorization and authenticator.remembers(authorization):
+            return
+        if path in ("/", AVAILABILITY) or path.startswith(OPEN_PATHS):
+            return
+        if authorization:
+            async with CHECKS_AT_ONCE:
+                if await asyncio.to_thread(authenticator.check, authorization):
+                    return
+        challenge = {}
+        if headers.OMIT_WWW_AUTHENTICATE not in request_headers:
+            challenge["Www-Authenticate"] = 'Basic realm="ArangoDB", Bearer token_type="JWT"'
+        raise Forbidden(
+            "not authorized to execute this request", http_status=401, headers=challenge
+        )
+
+
+async def guarded(run: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of `run`, or the error body of what it raised."""
+    try:
+        return await run()
+    except ArangoError as error:
+        return error_answer(error)
+    except CorruptionError as error:
+        log.error("the store is damaged: %s", error)
+        return error_answer(InternalError(f"internal error: {error}"))
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("a request failed unexpectedly")
+        return error_answer(InternalError())
+
+
+def split_database(raw_path: str) -> tuple[str, str]:
+    """Database name and rest of a path; without `/_db/` it is `_system`. Errors: 400/10."""
+    while "//" in raw_path:
+        raw_path = raw_path.replace("//", "/")
+    if not raw_path.startswith("/_db/"):
+        return SYSTEM_DATABASE, raw_path
+    name, slash, rest = raw_path[5:].partition("/")
+    return unicodedata.normalize("NFC", decode_part(name)), slash + rest
+
+
+def find_handler(path: str) -> tuple[Handler, list[str]]:
+    """The handler of a path and the raw parts behind its prefix. Errors: 404/404."""
+    parts = path[1:].split("/")
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    for length in (3, 2, 1):
+        handler = ROUTES.get("/".join(parts[:length])) if len(parts) >= length else None
+        if handler is not None:
+            return handler, parts[length:]
+    raise HttpNotFound(f"unknown path '{path}'")
+
+
+async def _start_job(request: Request, handler: Handler, wanted: str) -> Answer:
+    """202 at once; the body is read before, because the connection goes on to the next request."""
+    body = await request.read_body()
+
+    async def stored_body() -> bytes:
+        return body
+
+    request.read_body = stored_body
+    jobs = request.services.jobs
+    accepted = Answer(202, content_type=headers.TEXT)
+    if wanted.strip().lower() == "store":
+        job_id = jobs.start(lambda: guarded(lambda: handler(request)), request.user)
+        accepted.headers[headers.ASYNC_ID] = str(job_id)
+    elif wanted.strip().lower() == "true":
+        jobs.start_detached(lambda: guarded(lambda: handler(request)))
+    else:
+        return await handler(request)
+    return accepted
+
+
+def _observe(services: Services, text: str) -> None:
+    revision = decode_hlc(text)
+    if revision == REVISION_MAX:
+        raise BadParameter("bad parameter: x-arango-hlc is not a revision")
+    services.store.observe_revision(revision)
+
+
+def _options(request_headers: Mapping[str, str]) -> Answer:
+    answer = Answer(200, content_type=headers.TEXT, headers={"allow": METHODS})
+    if request_headers.get("Origin") is not None:
+        answer.headers["access-control-allow-methods"] = METHODS
+        answer.headers["access-control-max-age"] = "1800"
+        asked = request_headers.get("Access-Control-Request-Headers")
+        if asked is not None:
+            answer.headers["access-control-allow-headers"] = asked
+    return answer

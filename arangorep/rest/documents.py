@@ -1,0 +1,360 @@
+"""`/_api/document` (data-api 6): one document or an array of them, as one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from arangorep.codec.json import dumps
+from arangorep.data.documents import (
+    DocumentWriter,
+    Operation,
+    Outcome,
+    WriteOptions,
+    WriteResult,
+    check_revision,
+    read_document,
+)
+from arangorep.data.transactions import Transaction
+from arangorep.errors import (
+    ArangoError,
+    CollectionNotFound,
+    CollectionParameterMissing,
+    Conflict,
+    DocumentTypeInvalid,
+    HttpBadParameter,
+    MethodNotAllowed,
+    SuperfluousSuffices,
+)
+from arangorep.limits import WRITE_ROWS_PER_SLICE
+from arangorep.pacing import drive
+from arangorep.protocol import headers
+from arangorep.protocol.params import Query
+from arangorep.rest.answer import Answer, json_answer, raw_answer
+from arangorep.rest.context import Request
+from arangorep.storage.catalog import Collection
+from arangorep.storage.store import Store
+from arangorep.values.document import key_of
+from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
+
+OVERWRITE_MODES = frozenset({"ignore", "replace", "update", "conflict"})
+
+
+async def handle(request: Request) -> Answer:
+    """Insert, read, replace, update and remove documents."""
+    match request.method:
+        case "GET" | "HEAD":
+            return _read(request)
+        case "POST":
+            return await _insert(request)
+        case "PUT" if "onlyget" in request.query:
+            return await _read_many(request)
+        case "PUT" | "PATCH":
+            return await _modify(request)
+        case "DELETE":
+            return await _remove(request)
+    raise MethodNotAllowed
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def _read(request: Request) -> Answer:
+    parts = request.parts
+    if len(parts) > 2:
+        raise SuperfluousSuffices("expecting GET /_api/document/<collection>/<key>")
+    if len(parts) < 2:
+        if request.method == "HEAD":
+            raise HttpBadParameter
+        raise CollectionNotFound
+    collection = request.collection(parts[0])
+    revision, row = read_document(request.store, collection, parts[1])
+    etag = {"etag": f'"{revision_text(revision)}"'}
+    not_wanted = request.header("If-None-Match")
+    if not_wanted is not None and _revision_in(not_wanted) == revision:
+        return Answer(304, content_type=headers.TEXT, headers=etag)
+    wanted = request.header("If-Match")
+    if wanted is not None and _revision_in(wanted) != revision:
+        _precondition_failed(collection, parts[1], revision, wanted)
+    if headers.DIRTY_READ in request.headers:
+        etag[headers.POTENTIAL_DIRTY_READ] = "true"
+    return raw_answer(row, 200, etag)
+
+
+def _unquote(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return text
+
+
+def _revision_in(text: str) -> int:
+    revision = parse_revision(_unquote(text))
+    return -1 if revision == REVISION_MAX else revision
+
+
+def _precondition_failed(collection: Collection, key: str, current: int, wanted: str) -> None:
+    try:
+        check_revision(collection, key, current, _unquote(wanted))
+    except Conflict as error:
+        _as_failed_precondition(error)
+        raise
+
+
+def _as_failed_precondition(error: Conflict) -> None:
+    error.http_status = 412
+    error.headers = {"etag": f'"{error.extra["_rev"]}"'}
+
+
+async def _read_many(request: Request) -> Answer:
+    request.require_parts(1)
+    collection = request.collection(request.parts[0])
+    items = await request.documents()
+    if not isinstance(items, list):
+        raise DocumentTypeInvalid
+    ignore_revisions = request.query.flag("ignoreRevs", True)
+    rows = await drive(_lookups(request.store, collection, items, ignore_revisions))
+    return _array_answer(rows, 200)
+
+
+def _lookups(
+    store: Store, collection: Collection, items: list[object], ignore_revisions: bool
+) -> Generator[None, None, _Items]:
+    found = _Items()
+    for number, item in enumerate(items):
+        try:
+            key = key_of(item)
+            revision, row = read_document(store, collection, key)
+            given = item.get("_rev") if isinstance(item, dict) else None
+            if not ignore_revisions and given is not None:
+                check_revision(collection, key, revision, given)
+            found.rows.append(row)
+        except ArangoError as error:
+            found.fail(error)
+        if number % WRITE_ROWS_PER_SLICE == 0:
+            yield
+    return found
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the client wants to see of a write."""
+
+    return_new: bool
+    return_old: bool
+    silent: bool
+    wait_for_sync: bool
+
+    @staticmethod
+    def of(query: Query, collection: Collection) -> _Wishes:
+        return _Wishes(
+            return_new=query.flag("returnNew"),
+            return_old=query.flag("returnOld"),
+            silent=query.flag("silent"),
+            wait_for_sync=query.flag("waitForSync") or collection.info.wait_for_sync,
+        )
+
+
+async def _insert(request: Request) -> Answer:
+    parts = request.parts
+    if len(parts) > 1:
+        raise SuperfluousSuffices(
+            "superfluous suffix, expecting POST /_api/document?collection=<identifier>"
+        )
+    name = parts[0] if parts else request.query.text("collection")
+    if not name:
+        raise CollectionParameterMissing
+    request.check_documents_writable()
+    request.collection(name)
+    body = await request.documents()
+    if not isinstance(body, (dict, list)):
+        raise DocumentTypeInvalid
+    return await _write(request, name, body, "insert", _options(request.query))
+
+
+async def _modify(request: Request) -> Answer:
+    parts = request.parts
+    if len(parts) not in (1, 2):
+        raise HttpBadParameter("bad parameter: expecting a collection, or a collection and a key")
+    request.check_documents_writable()
+    request.collection(parts[0])
+    body = await request.documents()
+    operation = "replace" if request.method == "PUT" else "update"
+    options = _options(request.query)
+    if len(parts) == 1 and not isinstance(body, list):
+        raise DocumentTypeInvalid
+    if len(parts) == 2:
+        if not isinstance(body, dict):
+            raise DocumentTypeInvalid
+        body = {**body, "_key": parts[1]}
+        options = _with_precondition(request, body, options)
+    return await _write(request, parts[0], body, operation, options)
+
+
+async def _remove(request: Request) -> Answer:
+    parts = request.parts
+    request.check_documents_writable()
+    if len(parts) not in (1, 2):
+        raise HttpBadParameter("bad parameter: expecting a collection, or a collection and a key")
+    request.collection(parts[0])
+    options = _options(request.query)
+    if len(parts) == 2:
+        item: dict[str, Any] = {"_key": parts[1]}
+        options = _with_precondition(request, item, options)
+        return await _write(request, parts[0], item, "remove", options)
+    body = await request.documents()
+    if isinstance(body, dict):
+        body = [body]
+    if not isinstance(body, list):
+        raise HttpBadParameter("Request body not parseable")
+    return await _write(request, parts[0], body, "remove", options)
+
+
+def _options(query: Query) -> WriteOptions:
+    mode = query.text("overwriteMode")
+    if mode not in OVERWRITE_MODES:
+        mode = "replace" if query.flag("overwrite") else ""
+    return WriteOptions(
+        overwrite_mode=mode,
+        keep_null=query.flag("keepNull", True),
+        merge_objects=query.flag("mergeObjects", True),
+        ignore_revisions=query.flag("ignoreRevs", True),
+        version_attribute=query.text("versionAttribute"),
+    )
+
+
+def _with_precondition(
+    request: Request, document: dict[str, Any], options: WriteOptions
+) -> WriteOptions:
+    """Put `If-Match` into the document: it overrides the body's `_rev` and forces the check."""
+    wanted = request.header("If-Match")
+    if wanted is None:
+        return options
+    document["_rev"] = _unquote(wanted)
+    return WriteOptions(
+        keep_null=options.keep_null,
+        merge_objects=options.merge_objects,
+        ignore_revisions=False,
+        version_attribute=options.version_attribute,
+    )
+
+
+async def _write(
+    request: Request, name: str, body: Any, operation: str, options: WriteOptions
+) -> Answer:
+    """Run one or many operations as one transaction and describe what became of them."""
+    services = request.services
+    many = isinstance(body, list)
+    async with services.write_lock:
+        collection = request.collection(name)
+        wishes = _Wishes.of(request.query, collection)
+        transaction = Transaction(services.store, request.database, grouped=many)
+        writer = DocumentWriter(transaction, collection, options)
+        run: Operation = getattr(writer, operation)
+        if many:
+            outcomes = await drive(writer.each(body, run))
+        else:
+            outcomes = [_run_single(run, body)]
+        transaction.commit()
+    failed = all(isinstance(outcome, ArangoError) for outcome in outcomes)
+    if wishes.wait_for_sync and not failed:
+        await services.group_sync.wait()
+    status = _status(operation, wishes, failed)
+    if many:
+        return await _describe_many(collection, outcomes, wishes, status)
+    return _describe_single(request, collection, outcomes[0], wishes, status)
+
+
+def _run_single(run: Operation, body: object) -> Outcome:
+    try:
+        return run(body)
+    except Conflict as error:
+        _as_failed_precondition(error)
+        raise
+
+
+def _status(operation: str, wishes: _Wishes, failed: bool) -> int:
+    if not wishes.wait_for_sync or failed:
+        return 202
+    return 200 if operation == "remove" else 201
+
+
+def _describe_single(
+    request: Request, collection: Collection, outcome: Outcome, wishes: _Wishes, status: int
+) -> Answer:
+    assert isinstance(outcome, WriteResult)  # a failed single operation was raised
+    if wishes.silent:
+        return json_answer({}, status)
+    database, name = quote(request.database_name), collection.info.name
+    location = f"/_db/{database}/_api/document/{quote(name, safe='')}/{quote(outcome.key, safe='')}"
+    extra = {"etag": f'"{revision_text(outcome.revision)}"', "location": location}
+    return raw_answer(_item(collection.name_json, outcome, wishes), status, extra)
+
+
+def _item(name_json: bytes, result: WriteResult, wishes: _Wishes) -> bytes:
+    """One write's answer: identity, and what was asked for."""
+    key = result.key.encode()
+    item = b'{"_id":"%b/%b","_key":"%b","_rev":"%b"' % (
+        name_json,
+        key,
+        key,
+        revision_text(result.revision).encode(),
+    )
+    if result.old_revision:
+        item += b',"_oldRev":"%b"' % revision_text(result.old_revision).encode()
+    if wishes.return_new and result.new is not None:
+        item += b',"new":' + result.new
+    if wishes.return_old and result.old is not None:
+        item += b',"old":' + result.old
+    return item + b"}"
+
+
+@dataclass(slots=True)
+class _Items:
+    """The items of an array answer and how often which error occurred."""
+
+    rows: list[bytes] = field(default_factory=list)
+    errors: Counter[int] = field(default_factory=Counter)
+
+    def fail(self, error: ArangoError) -> None:
+        self.errors[error.error_num] += 1
+        self.rows.append(
+            dumps({"error": True, "errorNum": error.error_num, "errorMessage": error.message})
+        )
+
+
+async def _describe_many(
+    collection: Collection, outcomes: Sequence[Outcome], wishes: _Wishes, status: int
+) -> Answer:
+    items = await drive(_describe_each(collection.name_json, outcomes, wishes))
+    if wishes.silent and not items.errors:
+        return json_answer({}, status)
+    return _array_answer(items, status)
+
+
+def _describe_each(
+    name_json: bytes, outcomes: Sequence[Outcome], wishes: _Wishes
+) -> Generator[None, None, _Items]:
+    items = _Items()
+    for start in range(0, len(outcomes), WRITE_ROWS_PER_SLICE):
+        for outcome in outcomes[start : start + WRITE_ROWS_PER_SLICE]:
+            if isinstance(outcome, ArangoError):
+                items.fail(outcome)
+            elif not wishes.silent:
+                items.rows.append(_item(name_json, outcome, wishes))
+        yield
+    return items
+
+
+def _array_answer(items: _Items, status: int) -> Answer:
+    extra = {}
+    if items.errors:
+        codes = {str(number): count for number, count in items.errors.items()}
+        extra[headers.ERROR_CODES] = dumps(codes).decode()
+    return raw_answer(b"[" + b",".join(items.rows) + b"]", status, extra)

@@ -1,0 +1,48 @@
+"""`POST /_api/import` (data-api 7)."""
+
+from __future__ import annotations
+
+from arangorep.data.importing import ImportOptions, import_documents
+from arangorep.errors import CollectionParameterMissing, MethodNotAllowed
+from arangorep.pacing import drive
+from arangorep.protocol.params import Query
+from arangorep.rest.answer import Answer, json_answer
+from arangorep.rest.context import Request
+
+
+async def handle(request: Request) -> Answer:
+    """Answers 201 whatever happened to single documents, unless `complete` is set."""
+    if request.method != "POST":
+        raise MethodNotAllowed
+    request.require_parts(0)
+    name = request.query.text("collection")
+    if not name:
+        raise CollectionParameterMissing
+    request.check_documents_writable()
+    collection = request.collection(name)
+    data = await request.read_body()
+    async with request.services.write_lock:
+        collection = request.collection(name)
+        counts = await drive(
+            import_documents(
+                request.store, request.database, collection, data, _options(request.query)
+            )
+        )
+    if collection.info.wait_for_sync or request.query.flag("waitForSync"):
+        await request.services.group_sync.wait()
+    return json_answer(counts.describe(details=request.query.flag("details")), 201)
+
+
+def _options(query: Query) -> ImportOptions:
+    on_duplicate = query.text("onDuplicate", "error")
+    return ImportOptions(
+        type=query.text("type"),
+        on_duplicate=on_duplicate if on_duplicate in ("update", "replace", "ignore") else "error",
+        complete=query.flag("complete"),
+        overwrite=query.flag("overwrite"),
+        ignore_missing=query.flag("ignoreMissing"),
+        from_prefix=query.text("fromPrefix"),
+        to_prefix=query.text("toPrefix"),
+        overwrite_collection_prefix=query.flag("overwriteCollectionPrefix"),
+        line_offset=query.number("line"),
+    )

@@ -1,0 +1,198 @@
+"""`/_api/replication/revisions/{tree,ranges,documents}` (leader-api 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from arangorep.codec.json import dumps
+from arangorep.errors import (
+    HttpBadParameter,
+    InternalError,
+    MethodNotAllowed,
+    NotImplementedHere,
+)
+from arangorep.leader.batches import Batch
+from arangorep.leader.revisions import documents_of_revisions, revisions_in_ranges
+from arangorep.limits import REVISION_DOCUMENTS_BYTES_MAX, SCAN_ROWS_MAX
+from arangorep.pacing import drive
+from arangorep.protocol.revision_tree import encode_full_tree, encode_tree
+from arangorep.rest.answer import Answer, json_answer, no_content
+from arangorep.rest.context import Request
+from arangorep.storage.catalog import Collection
+from arangorep.values.revision import (
+    REVISION_MAX,
+    decode_hlc,
+    encode_hlc,
+    parse_revision,
+    revision_text,
+)
+from arangorep.values.revision_tree import RevisionTree
+
+
+async def handle(request: Request) -> Answer:
+    """Errors: 405/405 for an unknown word or method."""
+    word = request.parts[1] if len(request.parts) > 1 else ""
+    match request.method, word:
+        case "GET", "tree":
+            return await _tree(request)
+        case "POST", "tree":
+            return await _rebuild(request)
+        case "PUT", "ranges":
+            return await _ranges(request)
+        case "PUT", "documents":
+            return await _documents(request)
+    raise MethodNotAllowed
+
+
+def _collection(request: Request) -> Collection:
+    """Errors in this order: 400/400, 404/1203, 501/9."""
+    query = request.query
+    name = query.text("collection")
+    if not name:
+        raise HttpBadParameter("invalid collection parameter")
+    if "batchId" not in query:
+        raise HttpBadParameter("batchId not specified")
+    collection = request.collection(name)
+    if not collection.info.sync_by_revision:
+        raise NotImplementedHere("collection does not support revision-based replication")
+    return collection
+
+
+def _batch(request: Request) -> Batch:
+    return request.services.batches.use(request.query.number("batchId"), long=True)
+
+
+# -- tree --------------------------------------------------------------------------------------
+
+
+async def _tree(request: Request) -> Answer:
+    collection = _collection(request)
+    batch = _batch(request)
+    batch.snapshot.used.add(collection.info.id)
+    tree = batch.snapshot.state(collection).tree
+    populated = request.query.flag("onlyPopulated")
+    if not request.query.flag("verification"):
+        return Answer(pieces=_encode(tree, populated))
+    computed = await drive(_computed_tree(batch, collection))
+    equal = b"true" if not computed.difference(tree) else b"false"
+    return Answer(
+        pieces=[
+            b'{"computed":',
+            *_encode(computed, populated),
+            b',"stored":',
+            *_encode(tree, populated),
+            b',"equal":',
+            equal,
+            b"}",
+        ]
+    )
+
+
+def _encode(tree: RevisionTree, populated: bool) -> list[bytes]:
+    return [encode_tree(tree)] if populated else encode_full_tree(tree)
+
+
+def _computed_tree(batch: Batch, collection: Collection) -> Generator[None, None, RevisionTree]:
+    """The tree of the documents that the snapshot really holds."""
+    tree = RevisionTree()
+    start = 0
+    while start <= REVISION_MAX:
+        found = batch.snapshot.revisions(collection, start, REVISION_MAX, SCAN_ROWS_MAX)
+        tree.insert(found)
+        if len(found) < SCAN_ROWS_MAX:
+            break
+        start = found[-1] + 1
+        yield
+    return tree
+
+
+async def _rebuild(request: Request) -> Answer:
+    """`POST tree`: build the live tree anew from the documents; the batch id is not looked at."""
+    collection = _collection(request)
+    async with request.services.write_lock:
+        if not await drive(request.store.rebuild_tree(collection)):
+            raise InternalError("internal error: the collection was dropped meanwhile")
+    return no_content()
+
+
+# -- ranges and documents ------------------------------------------------------------------------
+
+
+def _texts(request: Request) -> tuple[Callable[[int], str], Callable[[str], int]]:
+    """How revisions are written and read in this request."""
+    if request.query.flag("encodeAsHLC"):
+        return encode_hlc, decode_hlc
+    return revision_text, parse_revision
+
+
+async def _ranges(request: Request) -> Answer:
+    query = request.query
+    resume = _resume(request)
+    collection = _collection(request)
+    batch = _batch(request)
+    ranges = _parse_ranges(await request.json())
+    if "resume" not in query and "resumeHLC" not in query:
+        resume = ranges[0][0]
+    found = await drive(revisions_in_ranges(batch, collection, ranges, resume))
+    write, _ = _texts(request)
+    answer: dict[str, Any] = {"ranges": [[write(r) for r in inner] for inner in found.ranges]}
+    if found.resume is not None:
+        answer["resume"] = revision_text(found.resume)
+        answer["resumeHLC"] = encode_hlc(found.resume)
+    return json_answer(answer)
+
+
+def _resume(request: Request) -> int:
+    """Errors: 400/400 for text that is no revision."""
+    query = request.query
+    if "resumeHLC" in query:
+        resume = decode_hlc(query.text("resumeHLC"))
+    else:
+        resume = parse_revision(query.text("resume"))
+    if resume == REVISION_MAX:
+        raise HttpBadParameter("bad parameter: the resume value is not a revision")
+    return resume
+
+
+def _parse_ranges(body: object) -> list[tuple[int, int]]:
+    """Errors: 400/400 unless pairs of revisions, left below right, ascending, not overlapping."""
+    if not isinstance(body, list) or not body:
+        raise HttpBadParameter("bad parameter: the body must be an array of ranges")
+    ranges: list[tuple[int, int]] = []
+    for pair in body:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise HttpBadParameter("bad parameter: a range is an array of two revisions")
+        left, right = (_revision(text, decode_hlc) for text in pair)
+        if left >= right or (ranges and left < ranges[-1][1]):
+            raise HttpBadParameter("bad parameter: ranges must be ascending and not overlap")
+        ranges.append((left, right))
+    return ranges
+
+
+def _revision(text: object, read: Callable[[str], int]) -> int:
+    revision = read(text) if isinstance(text, str) else REVISION_MAX
+    if revision == REVISION_MAX:
+        raise HttpBadParameter("bad parameter: not a revision")
+    return revision
+
+
+async def _documents(request: Request) -> Answer:
+    collection = _collection(request)
+    batch = _batch(request)
+    body = await request.json()
+    if not isinstance(body, list):
+        raise HttpBadParameter("bad parameter: the body must be an array of revisions")
+    _, read = _texts(request)
+    revisions = [_revision(text, read) for text in body]
+    chunk_bytes = request.query.number("chunkSize", REVISION_DOCUMENTS_BYTES_MAX)
+    rows = await drive(documents_of_revisions(batch, collection, revisions, chunk_bytes))
+    return Answer(pieces=_json_array(rows))
+
+
+def _json_array(rows: list[bytes]) -> list[bytes]:
+    if not rows:
+        return [dumps([])]
+    pieces = [b"," + b",".join(rows[i : i + 1000]) for i in range(0, len(rows), 1000)]
+    pieces[0] = b"[" + pieces[0][1:]
+    return [*pieces, b"]"]

@@ -1,0 +1,76 @@
+"""A running server: a node, its background steps and a listening socket."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from aiohttp import web
+
+from arangorep.clock import Clock
+from arangorep.config import Config
+from arangorep.errors import StartupError
+from arangorep.limits import SHUTDOWN_GRACE_S
+from arangorep.rest.dispatch import Dispatcher
+from arangorep.server.background import Background
+from arangorep.server.http import HttpServer
+from arangorep.server.node import Node
+
+
+class Server:
+    """Start and stop in this order: store, background, socket; socket, background, store.
+
+    Usable as an asynchronous context manager. `url` is known after `start`.
+    """
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock
+        self.url = ""
+
+    async def start(self) -> None:
+        """Errors: `StartupError` when the directory or the port is taken."""
+        self.node = Node(self._config, self._clock)
+        try:
+            await self._listen()
+        except BaseException:
+            self.node.close()
+            raise
+        self._background = Background(self.node)
+        self._background.start()
+        self.node.services.loop_monitor.start()
+
+    async def _listen(self) -> None:
+        http = HttpServer(Dispatcher(self.node.services), self._config.body_bytes_max)
+        self._runner = web.ServerRunner(http, shutdown_timeout=SHUTDOWN_GRACE_S)
+        await self._runner.setup()
+        address, port = self._config.address, self._config.port
+        try:
+            await web.TCPSite(self._runner, address, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise StartupError(f"cannot listen on {address}:{port}: {error.strerror}") from error
+        host = f"[{address}]" if ":" in address else address
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        self.node.services.endpoint = self.url
+
+    async def stop(self) -> None:
+        """Let requests in flight finish, then sync and close the store."""
+        services = self.node.services
+        services.loop_monitor.stop()
+        await self._runner.cleanup()
+        await services.jobs.finish()
+        await self._background.stop()
+        async with services.write_lock:
+            self.node.close()
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()

@@ -1,0 +1,73 @@
+"""What runs beside requests: syncing, expiring batches, saving trees, pruning the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from arangorep.leader.retention import prune_log
+from arangorep.limits import (
+    BATCH_SWEEP_INTERVAL_S,
+    LOG_PRUNE_INTERVAL_S,
+    TREE_CHECKPOINT_INTERVAL_S,
+)
+from arangorep.pacing import drive
+from arangorep.server.node import Node
+
+log = logging.getLogger("arangorep.background")
+
+Step = Callable[[], Awaitable[None]]
+
+
+class Background:
+    """The repeated steps of one node, each in a task of its own."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin all steps on the running loop."""
+        loop = asyncio.get_running_loop()
+        for step, interval_s in (
+            (self._sync, self._node.config.sync_interval_ms / 1000),
+            (self._sweep, BATCH_SWEEP_INTERVAL_S),
+            (self._save_trees, TREE_CHECKPOINT_INTERVAL_S),
+            (self._prune, LOG_PRUNE_INTERVAL_S),
+        ):
+            self._tasks.append(loop.create_task(_repeat(step, interval_s)))
+
+    async def stop(self) -> None:
+        """End all steps; a running one is cut at its next turn."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _sync(self) -> None:
+        if self._node.store.unsynced:
+            await self._node.services.group_sync.wait()
+
+    async def _sweep(self) -> None:
+        self._node.services.batches.sweep()
+        self._node.services.clients.sweep()
+
+    async def _save_trees(self) -> None:
+        await drive(self._node.store.checkpoint_trees())
+
+    async def _prune(self) -> None:
+        node = self._node
+        prune_log(node.store, node.services.clients, node.config.retention, node.clock.wall_us())
+
+
+async def _repeat(step: Step, interval_s: float) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        try:
+            await step()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # the next round tries again; a step that fails once must not end the others
+            log.exception("a background step failed")

@@ -1,0 +1,58 @@
+"""`Node`: everything of a server but the network. What tests build when they need no socket."""
+
+from __future__ import annotations
+
+import asyncio
+
+from arangorep import __version__
+from arangorep.auth.basic import Authenticator
+from arangorep.clock import Clock, SystemClock
+from arangorep.config import REPORTED_VERSION, Config
+from arangorep.data.databases import ensure_system_database
+from arangorep.data.indexes import remove_unfinished
+from arangorep.leader.batches import BatchRegistry
+from arangorep.leader.clients import ReplicationClients
+from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
+from arangorep.pacing import GroupSync, LoopMonitor
+from arangorep.rest.context import Services
+from arangorep.rest.jobs import JobRegistry
+from arangorep.storage.engine import Engine
+from arangorep.storage.rocks import RocksEngine
+from arangorep.storage.store import Store
+
+
+class Node:
+    """An open store with the services on top. Errors: `StartupError`."""
+
+    def __init__(
+        self, config: Config, clock: Clock | None = None, engine: Engine | None = None
+    ) -> None:
+        config.check()
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
+        remove_unfinished(self.store)
+        ensure_system_database(self.store)
+        clients = ReplicationClients(self.clock)
+        self.services = Services(
+            store=self.store,
+            clock=self.clock,
+            authenticator=Authenticator(config.root_password),
+            clients=clients,
+            batches=BatchRegistry(self.store, self.clock, clients),
+            jobs=JobRegistry(self.clock, self.store.ticks.next),
+            write_lock=asyncio.Lock(),
+            group_sync=GroupSync(self.sync),
+            loop_monitor=LoopMonitor(LOOP_MONITOR_INTERVAL_MS / 1000),
+            version=REPORTED_VERSION,
+            product_version=__version__,
+        )
+
+    def sync(self) -> None:
+        """Bring every commit so far to the disk. Runs in a worker thread."""
+        self.store.unsynced = False
+        self.store.engine.sync_log()
+
+    def close(self) -> None:
+        """Write what a quick restart needs and release the data directory."""
+        self.store.close()
