@@ -168,7 +168,7 @@ def _converted(text: Any) -> Any:
     words = {"true": True, "false": False, "null": None}
     if text in words:
         return words[text]
-    converters: tuple[Callable[[str], int | float], ...] = (int, float)
+    converters: list[Callable[[str], int | float]] = [int, float]
     for convert in converters:
         with contextlib.suppress(ValueError):
             number = convert(text)

@@ -1,4 +1,4 @@
-"""Creating, changing and dropping collections, each with its marker (data-api 5, leader-api 7.7)."""
+"""Creating, changing and dropping collections, with markers (data-api 5, leader-api 7.7)."""
 
 from __future__ import annotations
 

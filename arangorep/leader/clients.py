@@ -58,7 +58,7 @@ class ReplicationClients:
     def track(
         self, database_id: int, identity: ClientIdentity, served_tick: int, ttl_s: float
     ) -> None:
-        """Create or refresh; `served_tick` 0 keeps the known one. Anonymous requests are ignored."""
+        """Create or refresh; `served_tick` 0 keeps the known one. Anonymous requests do nothing."""
         key = identity.key
         if key is None:
             return

@@ -2,7 +2,8 @@
 
 An engine holds five families of sorted keys. All calls are made from one thread (the event loop's)
 except `sync_log`, `flush` and `compact`, which may run in a worker thread. A `Scan` or `Cursor`
-shows the store as it was when it was opened, whatever is written, deleted, flushed or compacted afterwards.
+shows the store as it was when it was opened, whatever is written, deleted, flushed or compacted
+afterwards.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ async def handle(request: Request) -> Answer:
     """The next chunk of a collection at a batch.
 
     Errors: 400/400 (authenticated: 404/1203) without collection; 404/400 without a batchId;
-    404/1600 without a known batch; 404/1203; 400/10 while another request reads the same collection of the batch; 500/4 when the
-    store cannot be read to the end.
+    404/1600 without a known batch; 404/1203; 400/10 while another request reads the same
+    collection of the batch; 500/4 when the store cannot be read to the end.
     """
     query = request.query
     name = query.text("collection")
