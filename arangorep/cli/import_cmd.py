@@ -7,6 +7,7 @@ import csv
 import http.client
 import io
 import os
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def import_file(
 @contextlib.contextmanager
 def _source(file: str) -> Iterator[IO[bytes]]:
     if file == "-":
-        yield click.get_binary_stream("stdin")
+        yield sys.stdin.buffer
     else:
         with Path(file).open("rb") as opened:
             yield opened

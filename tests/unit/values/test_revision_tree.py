@@ -300,11 +300,21 @@ class TestGrowth:
         assert tree.accepts(NOW)
         assert content(tree) == content(RevisionTree())
 
-    def test_first_document_of_2026(self) -> None:
+    @pytest.mark.parametrize(
+        ("milliseconds", "range_max", "bucket"),
+        [
+            (1_700_000_000_000, 1831755478175055872, 2**39),
+            (1_746_860_100_000, 1831755478175055872, 2**39),
+            (1_746_950_000_000, 1975870666250911744, 2**40),
+            (1_780_000_000_000, 1975870666250911744, 2**40),
+        ],
+        ids=["2023", "2025-05-10", "2025-05-11", "2026"],
+    )
+    def test_first_document(self, milliseconds: int, range_max: int, bucket: int) -> None:
         tree = RevisionTree()
-        tree.insert([NOW])
-        assert tree.range_max == 1975870666250911744
-        assert tree.bucket == 2**40
+        tree.insert([milliseconds << 20])
+        assert (tree.range_min, tree.range_max) == (REVISION_LOWER_BOUND, range_max)
+        assert tree.bucket == bucket
 
     def test_correction_beyond_either_end_is_refused(self) -> None:
         # `initial` is the second border, so doubling has to move by one bucket: below 0 here
