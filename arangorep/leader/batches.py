@@ -2,10 +2,13 @@
 
 A batch lives on the monotonic clock. Using it prolongs it, `sweep` removes what has expired, and an
 expired batch that was not swept yet is revived by its next use. Removing a batch releases its
-snapshot, and with it the iterators that pin files.
+snapshot, and with it the iterators that pin files, as soon as no request uses it any more.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from arangorep.clock import Clock
 from arangorep.errors import CursorNotFound
@@ -35,8 +38,9 @@ class Batch:
         self.database_id = database_id
         # a batch without client is its own client (leader-api 2.4)
         self.client = client if client.key else ClientIdentity(server_id=batch_id)
-        self.known_client = client.key is not None
         self.expires_us = 0
+        self.users = 0
+        """Requests at work on the snapshot."""
         self.dumps: dict[int, DumpCursor] = {}
 
     def dump_cursor(self, collection: Collection) -> DumpCursor:
@@ -66,8 +70,7 @@ class BatchRegistry:
         batch = Batch(self._store.ticks.next(), self._store, ttl_s, client, database_id)
         self._batches[batch.id] = batch
         self._prolong(batch, ttl_s)
-        if batch.known_client:
-            self._clients.track(database_id, client, batch.tick, ttl_s)
+        self._clients.track(database_id, client, batch.tick, ttl_s)
         return batch
 
     def extend(self, batch_id: int, ttl_s: float) -> None:
@@ -83,16 +86,31 @@ class BatchRegistry:
         self._remove(batch)
         self._clients.extend(batch.database_id, batch.client, CLIENT_TTL_S_AFTER_BATCH)
 
-    def use(self, batch_id: int, *, long: bool = False) -> Batch:
-        """Find a batch and prolong it by its own TTL, with `long` by two hours at least.
+    @contextmanager
+    def use(self, batch_id: int, *, long: bool = False) -> Iterator[Batch]:
+        """A batch for the time of one request, which prolongs it at its begin and at its end.
 
-        Errors: 404/1600, also for a batch that ended because a collection it dumped was dropped.
+        By the batch's own TTL, with `long` by two hours at least. The snapshot stays for the
+        request when the batch is deleted or expires meanwhile. Errors: 404/1600, also when a
+        collection that the batch dumped was dropped, before or meanwhile.
         """
         batch = self._find(batch_id)
-        self._prolong(batch, max(batch.ttl_s, BATCH_TTL_S_AFTER_INVENTORY if long else 0.0))
-        if batch.known_client:
-            self._clients.track(batch.database_id, batch.client, batch.tick, batch.ttl_s)
-        return batch
+        ttl_s = max(batch.ttl_s, BATCH_TTL_S_AFTER_INVENTORY if long else 0.0)
+        self._prolong(batch, ttl_s)
+        self._clients.track(batch.database_id, batch.client, batch.tick, batch.ttl_s)
+        batch.users += 1
+        try:
+            yield batch
+        except Exception:
+            if batch.snapshot.closed:
+                raise CursorNotFound("cursor not found: the batch ended meanwhile") from None
+            raise
+        finally:
+            batch.users -= 1
+            if batch.id in self._batches:
+                self._prolong(batch, ttl_s)
+            elif not batch.users:
+                self._release(batch)
 
     def sweep(self) -> int:
         """Remove expired batches; returns how many."""
@@ -117,6 +135,10 @@ class BatchRegistry:
 
     def _remove(self, batch: Batch) -> None:
         del self._batches[batch.id]
+        if not batch.users:
+            self._release(batch)
+
+    def _release(self, batch: Batch) -> None:
         batch.dumps.clear()
         self._store.release(batch.snapshot)
 

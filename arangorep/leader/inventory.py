@@ -85,9 +85,9 @@ def collection_inventory(
     }
 
 
-def cluster_inventory(database: Database, shows: Filter) -> list[dict[str, Any]]:
+def cluster_inventory(database: Database, shows: Filter) -> Generator[None, None, list[Fragment]]:
     """The published form of `clusterInventory`: an array of `{parameters, indexes}`."""
-    return [describe(collection) for collection in _listed(database, shows)]
+    return (yield from _entries(_listed(database, shows)))
 
 
 def logger_state(tick: int, wall_us: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from arangorep.rest.replication import batch, dump, inventory, keys, logger, rev
 GET = frozenset({"GET"})
 PUT = frozenset({"PUT"})
 GET_PUT = frozenset({"GET", "PUT"})
+CRUD = frozenset({"GET", "PUT", "POST", "DELETE"})
 ALL = frozenset({"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"})
 
 
@@ -37,7 +38,7 @@ COMMANDS: dict[str, tuple[frozenset[str], Handler]] = {
     "batch": (ALL, batch.handle),
     "inventory": (GET, inventory.handle),
     "clusterInventory": (GET, inventory.cluster),
-    "keys": (ALL, keys.handle),
+    "keys": (CRUD, keys.handle),
     "revisions": (ALL, revisions.handle),
     "dump": (GET, dump.handle),
     "restore-collection": (PUT, _not_yet),

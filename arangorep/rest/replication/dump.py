@@ -8,12 +8,14 @@ from arangorep.errors import (
     HttpBadParameter,
     InternalError,
 )
+from arangorep.leader.batches import Batch
 from arangorep.leader.dump import DumpChunk, ended_early, read_chunk
 from arangorep.limits import DUMP_CHUNK_BYTES_DEFAULT
 from arangorep.pacing import drive
 from arangorep.protocol import headers
 from arangorep.rest.answer import Answer
 from arangorep.rest.context import Request
+from arangorep.storage.catalog import Collection
 
 
 async def handle(request: Request) -> Answer:
@@ -31,8 +33,12 @@ async def handle(request: Request) -> Answer:
         raise HttpBadParameter("invalid collection parameter")
     if "batchId" not in query:
         raise HttpBadParameter("replication dump - request misses batchId", http_status=404)
-    batch = request.services.batches.use(query.number("batchId"))
-    collection = request.collection(name)
+    with request.services.batches.use(query.number("batchId")) as batch:
+        return _answer(await _read(request, batch, request.collection(name)))
+
+
+async def _read(request: Request, batch: Batch, collection: Collection) -> DumpChunk:
+    query = request.query
     cursor = batch.dump_cursor(collection)
     chunk_bytes = query.number("chunkSize", DUMP_CHUNK_BYTES_DEFAULT)
     envelope = query.flag("useEnvelope", True)
@@ -42,7 +48,7 @@ async def handle(request: Request) -> Answer:
         raise InternalError(ended_early(error, collection)) from error
     if not chunk.check_more:
         batch.dumps.pop(collection.info.id, None)  # the next request starts from the beginning
-    return _answer(chunk)
+    return chunk
 
 
 def _answer(chunk: DumpChunk) -> Answer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from arangorep.errors import CollectionNotFound, CursorNotFound, Forbidden
+from arangorep.leader.batches import Batch
 from arangorep.leader.inventory import (
     Filter,
     cluster_inventory,
@@ -24,24 +27,28 @@ async def handle(request: Request) -> Answer:
     is_global = query.flag("global")
     if is_global and not request.database.info.is_system:
         raise Forbidden("global inventory can only be fetched from within _system database")
-    batch = services.batches.use(query.number("batchId"), long=True)
-    wall_us = services.clock.wall_us()
+    with services.batches.use(query.number("batchId"), long=True) as batch:
+        return json_answer(await _inventory(request, batch, is_global=is_global))
+
+
+async def _inventory(request: Request, batch: Batch, *, is_global: bool) -> dict[str, Any]:
+    store, name = request.store, request.query.text("collection")
+    wall_us = request.services.clock.wall_us()
     shows = _filter(request)
     if is_global:
-        return json_answer(await drive(global_inventory(services.store, batch, shows, wall_us)))
-    if query.text("collection"):
+        return await drive(global_inventory(store, batch, shows, wall_us))
+    if name:
         try:
-            collection = request.collection(query.text("collection"))
+            collection = request.collection(name)
         except CollectionNotFound:
             collection = None
-        return json_answer(collection_inventory(services.store, collection, batch, wall_us))
-    work = database_inventory(services.store, request.database, batch, shows, wall_us)
-    return json_answer(await drive(work))
+        return collection_inventory(store, collection, batch, wall_us)
+    return await drive(database_inventory(store, request.database, batch, shows, wall_us))
 
 
 async def cluster(request: Request) -> Answer:
     """The published array, also on a single server."""
-    return json_answer(cluster_inventory(request.database, _filter(request)))
+    return json_answer(await drive(cluster_inventory(request.database, _filter(request))))
 
 
 def _filter(request: Request) -> Filter:

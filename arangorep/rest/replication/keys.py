@@ -27,11 +27,14 @@ async def handle(request: Request) -> Answer:
         raise HttpBadParameter("expecting /_api/replication/keys/<keysId>")
     if request.method == "DELETE":
         return json_answer({"id": request.parts[1], "error": False, "code": 202}, 202)
-    batch, collection = _find(request)
-    if request.method == "GET":
-        chunks = await drive(key_chunks(batch, collection, _chunk_size(request)))
-        return json_answer(chunks)
-    return await _chunk(request, batch, collection)
+    matched = KEYS_ID.fullmatch(request.parts[1])
+    if matched is None:
+        raise CursorNotFound("cursor not found: malformed keys id")
+    with request.services.batches.use(parse_number(matched[1]), long=True) as batch:
+        collection = request.collection(matched[2])
+        if request.method == "GET":
+            return json_answer(await drive(key_chunks(batch, collection, _chunk_size(request))))
+        return await _chunk(request, batch, collection)
 
 
 def _count(request: Request) -> Answer:
@@ -43,20 +46,12 @@ def _count(request: Request) -> Answer:
         raise HttpBadParameter("invalid quick parameter: must be boolean")
     if "batchId" not in query:
         raise CursorNotFound("batchId not specified")
-    batch = request.services.batches.use(query.number("batchId"), long=True)
-    collection = request.collection(name)
-    count = batch.snapshot.state(collection).count
+    with request.services.batches.use(query.number("batchId"), long=True) as batch:
+        collection = request.collection(name)
+        count = batch.snapshot.state(collection).count
     if query.flag("quick") and count > KEYS_QUICK_MAX:
         return json_answer({"count": count})
     return json_answer({"id": f"{batch.id}-{collection.info.id}", "count": count})
-
-
-def _find(request: Request) -> tuple[Batch, Collection]:
-    matched = KEYS_ID.fullmatch(request.parts[1])
-    if matched is None:
-        raise CursorNotFound("cursor not found: malformed keys id")
-    batch = request.services.batches.use(parse_number(matched[1]), long=True)
-    return batch, request.collection(matched[2])
 
 
 def _chunk_size(request: Request) -> int:
@@ -80,5 +75,5 @@ async def _chunk(request: Request, batch: Batch, collection: Collection) -> Answ
     pairs = await drive(find_chunk(batch, collection, chunk, size, query.text("low")))
     if not isinstance(positions, list):
         return json_answer(pairs)
-    work = chunk_documents(batch, collection, pairs, positions, query.number("offset"))
-    return json_answer(await drive(work))
+    offset = query.number("offset") if "offset" in query else None
+    return json_answer(await drive(chunk_documents(batch, collection, pairs, positions, offset)))

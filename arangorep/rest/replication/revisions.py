@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from arangorep.codec.json import dumps
@@ -59,7 +60,7 @@ def _collection(request: Request) -> Collection:
     return collection
 
 
-def _batch(request: Request) -> Batch:
+def _batch(request: Request) -> AbstractContextManager[Batch]:
     return request.services.batches.use(request.query.number("batchId"), long=True)
 
 
@@ -68,13 +69,13 @@ def _batch(request: Request) -> Batch:
 
 async def _tree(request: Request) -> Answer:
     collection = _collection(request)
-    batch = _batch(request)
-    batch.snapshot.used.add(collection.info.id)
-    tree = batch.snapshot.state(collection).tree
     populated = request.query.flag("onlyPopulated")
-    if not request.query.flag("verification"):
-        return Answer(pieces=_encode(tree, populated))
-    computed = await drive(_computed_tree(batch, collection))
+    with _batch(request) as batch:
+        batch.snapshot.used.add(collection.info.id)
+        tree = batch.snapshot.state(collection).tree
+        if not request.query.flag("verification"):
+            return Answer(pieces=_encode(tree, populated))
+        computed = await drive(_computed_tree(batch, collection))
     equal = b"true" if not computed.difference(tree) else b"false"
     return Answer(
         pieces=[
@@ -108,8 +109,10 @@ def _computed_tree(batch: Batch, collection: Collection) -> Generator[None, None
 
 
 async def _rebuild(request: Request) -> Answer:
-    """`POST tree`: build the live tree anew from the documents; the batch id is not looked at."""
+    """`POST tree`: build the live tree anew from the documents; the batch is only checked."""
     collection = _collection(request)
+    with _batch(request):
+        pass
     async with request.services.write_lock:
         if not await drive(request.store.rebuild_tree(collection)):
             raise InternalError("internal error: the collection was dropped meanwhile")
@@ -130,11 +133,11 @@ async def _ranges(request: Request) -> Answer:
     query = request.query
     resume = _resume(request)
     collection = _collection(request)
-    batch = _batch(request)
-    ranges = _parse_ranges(await request.json())
-    if "resume" not in query and "resumeHLC" not in query:
-        resume = ranges[0][0]
-    found = await drive(revisions_in_ranges(batch, collection, ranges, resume))
+    with _batch(request) as batch:
+        ranges = _parse_ranges(await request.json())
+        if "resume" not in query and "resumeHLC" not in query:
+            resume = ranges[0][0]
+        found = await drive(revisions_in_ranges(batch, collection, ranges, resume))
     write, _ = _texts(request)
     answer: dict[str, Any] = {"ranges": [[write(r) for r in inner] for inner in found.ranges]}
     if found.resume is not None:
@@ -179,14 +182,14 @@ def _revision(text: object, read: Callable[[str], int]) -> int:
 
 async def _documents(request: Request) -> Answer:
     collection = _collection(request)
-    batch = _batch(request)
-    body = await request.json()
-    if not isinstance(body, list):
-        raise HttpBadParameter("bad parameter: the body must be an array of revisions")
-    _, read = _texts(request)
-    revisions = [_revision(text, read) for text in body]
-    chunk_bytes = request.query.number("chunkSize", REVISION_DOCUMENTS_BYTES_MAX)
-    rows = await drive(documents_of_revisions(batch, collection, revisions, chunk_bytes))
+    with _batch(request) as batch:
+        body = await request.json()
+        if not isinstance(body, list):
+            raise HttpBadParameter("bad parameter: the body must be an array of revisions")
+        _, read = _texts(request)
+        revisions = [_revision(text, read) for text in body]
+        chunk_bytes = request.query.number("chunkSize", REVISION_DOCUMENTS_BYTES_MAX)
+        rows = await drive(documents_of_revisions(batch, collection, revisions, chunk_bytes))
     return Answer(pieces=_json_array(rows))
 
 
