@@ -84,16 +84,17 @@ def chunk_documents(
     collection: Collection,
     pairs: list[tuple[str, str]],
     positions: list[Any],
-    offset: int,
+    offset: int | None,
 ) -> Generator[None, None, list[Fragment | None]]:
     """The documents at `positions` of a chunk. The first `offset` come back as null.
 
-    Stops after 8 MiB when `offset` is in use. Errors: 400/10 for a position that is no number or
-    lies beyond the chunk.
+    Stops after 8 MiB when `offset` is in use: such a client asks for the rest. Errors: 400/10 for
+    a position that is no number or lies beyond the chunk.
     """
-    answer: list[Fragment | None] = [None] * min(offset, len(positions))
+    skipped = offset or 0
+    answer: list[Fragment | None] = [None] * min(skipped, len(positions))
     size = 0
-    for number, position in enumerate(positions[offset:]):
+    for number, position in enumerate(positions[skipped:]):
         if isinstance(position, bool) or not isinstance(position, int):
             raise BadParameter("bad parameter: positions must be numbers")
         if not 0 <= position < len(pairs):
@@ -101,7 +102,7 @@ def chunk_documents(
         row = _document(batch, collection, pairs[position][0])
         answer.append(Fragment(row))
         size += len(row)
-        if size > KEYS_DOCUMENTS_BYTES_MAX:
+        if size > KEYS_DOCUMENTS_BYTES_MAX and offset is not None:
             break
         if number % 100 == 99:
             yield

@@ -97,31 +97,30 @@ class FollowVisibility(Visibility):
         return to_line
 
 
+_DEFINITION = ("tick", "database", "cid", "cname", "type", "data")
+_BRACKET = ("tick", "type", "database", "tid")
+LEGACY_MEMBERS: dict[int, tuple[str, ...]] = {
+    MarkerType.COLLECTION_CREATE: _DEFINITION,
+    MarkerType.COLLECTION_DROP: ("tick", "type", "database", "cuid", "cid", "data"),
+    MarkerType.COLLECTION_RENAME: _DEFINITION,
+    MarkerType.COLLECTION_CHANGE: _DEFINITION,
+    MarkerType.COLLECTION_TRUNCATE: ("tick", "type", "database", "cuid", "cid"),
+    MarkerType.INDEX_CREATE: ("tick", "type", "database", "cid", "cuid", "cname", "data"),
+    MarkerType.INDEX_DROP: ("tick", "type", "database", "cid", "cname", "data"),
+    MarkerType.TRANSACTION_START: _BRACKET,
+    MarkerType.TRANSACTION_COMMIT: _BRACKET,
+    MarkerType.DOCUMENT: ("tick", "type", "database", "tid", "cid", "cname", "data"),
+    MarkerType.REMOVE: ("tick", "type", "database", "cid", "cname", "tid", "data"),
+}
+"""The members of each marker in `logger-follow`, in their order (leader-api 7.11)."""
+
+
 def _legacy_marker(
     row: bytes, marker: dict[str, Any], collection: Collection | None
 ) -> dict[str, Any]:
     kind, _, database_id, collection_id, *_ = HEADER.unpack_from(row)
-    legacy: dict[str, Any] = {
-        "tick": marker["tick"],
-        "type": kind,
-        "database": str(database_id),
-    }
-    if kind in (
-        MarkerType.COLLECTION_DROP,
-        MarkerType.COLLECTION_TRUNCATE,
-        MarkerType.INDEX_CREATE,
-    ):
-        legacy["cuid"] = marker["cuid"]
-    if collection_id:
-        legacy["cid"] = str(collection_id)
-    if collection is not None and kind != MarkerType.COLLECTION_TRUNCATE:
-        legacy["cname"] = collection.info.name
-    if "tid" in marker:
-        legacy["tid"] = marker["tid"]
-    if kind == MarkerType.COLLECTION_DROP:
-        legacy["data"] = {"id": str(collection_id), "name": ""}
-    elif kind == MarkerType.COLLECTION_RENAME and collection is not None:
-        legacy["data"] = {"name": collection.info.name, "id": str(collection_id)}
-    elif "data" in marker:
-        legacy["data"] = marker["data"]
-    return legacy
+    name = "" if collection is None else collection.info.name
+    values = {**marker, "database": str(database_id), "cid": str(collection_id), "cname": name}
+    if kind in (MarkerType.COLLECTION_DROP, MarkerType.COLLECTION_RENAME):
+        values["data"] = {"id": str(collection_id), "name": name}
+    return {member: values[member] for member in LEGACY_MEMBERS[kind]}
