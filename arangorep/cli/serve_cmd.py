@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import logging
 import signal
@@ -27,6 +29,10 @@ if sys.platform != "win32":
     from uvloop import run
 else:
     from asyncio import run
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt; other C libraries ignore or lack them."""
+KEPT_BYTES = 64 * 1024 * 1024
 
 LOG_LEVELS = ["debug", "info", "warning", "error"]
 
@@ -132,12 +138,24 @@ def _first_line(path: Path) -> str:
     return lines[0]
 
 
+def _keep_freed_memory() -> None:
+    """Let the C library keep what a dump chunk gave back instead of asking the kernel again.
+
+    Returning and faulting in the pages of every chunk costs a dump a tenth of its time.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
 async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Server(config) as server:
+        _keep_freed_memory()
         # what lives now lives long: keep the collector from walking it again and again
         gc.collect()
         gc.freeze()

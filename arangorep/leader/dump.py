@@ -9,17 +9,32 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, chain
+
+import numpy as np
 
 from arangorep.errors import BadParameter, CorruptionError
 from arangorep.limits import CHUNK_BYTES_MAX
 from arangorep.storage.catalog import Collection
-from arangorep.storage.rows import renamer
+from arangorep.storage.rows import KEY_AT, renamer, row_key
 from arangorep.storage.snapshot import DocumentScan
-from arangorep.values.revision import decode_hlc
+from arangorep.values.collection import EDGE
+from arangorep.values.revision import encode_hlc, parse_revision
 
-PLAIN_BYTES_PER_ROW = 1
 REVISION_MEMBER = b'"_rev":"'
+BETWEEN = b'","_id":"/","_rev":"'
+TEXT_BYTES = 11
+"""Length of the text of every revision since 2004."""
+
+ENVELOPE = b'{"tick":"%d","type":2300,"key":"%b","rev":"%b","data":%b}\n'
+SHIFTS = np.arange(60, -1, -6, dtype=np.uint64)
+DIGITS = np.full(256, 255, dtype=np.uint8)
+"""Value of each character of a revision's text; 255 for what is none."""
+for _value in range(64):
+    DIGITS[encode_hlc(64 + _value).encode()[-1]] = _value
+
+LineMaker = Callable[[list[bytes]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +82,20 @@ def _read(
     goal = min(chunk_bytes, CHUNK_BYTES_MAX)
     if not goal:
         return DumpChunk([], 0, not rows.exhausted)
-    to_name = renamer(collection.name_json) if collection.info.renamed else None
-    join = _join_enveloped if envelope else _join_plain
+    to_lines = _line_maker(collection, envelope)
     pieces: list[bytes] = []
-    size, last = 0, b""
-    average = 1
+    size, average = 0, 1
+    last = b""
     while size < goal:
         block = rows.take(max(1, (goal - size) // average + 1))
         if not block:
             break
-        piece = _piece(block, to_name, join)
+        piece = to_lines(block)
         if size + len(piece) > goal:
             block, rest = _cut(block, goal - size, len(piece))
             if rest:
                 rows.put_back(rest)
-                piece = _piece(block, to_name, join)
+                piece = to_lines(block)
         pieces.append(piece)
         size += len(piece)
         average = max(1, len(piece) // len(block))
@@ -90,51 +104,84 @@ def _read(
     return DumpChunk(pieces, _revision(last) if last else 0, not rows.exhausted)
 
 
-def _piece(
-    block: list[bytes],
-    to_name: Callable[[bytes], bytes] | None,
-    join: Callable[[list[bytes]], bytes],
-) -> bytes:
-    return join(block if to_name is None else [to_name(row) for row in block])
-
-
 def _cut(block: list[bytes], room: int, piece_bytes: int) -> tuple[list[bytes], list[bytes]]:
     """Split a block after the document with which `room` is reached, in proportion to its rows.
 
     Envelope and rename change lengths by about the same for every row, so the share of the raw
     lengths decides; the cut is exact to the document for plain lines.
     """
-    lengths = list(accumulate(len(row) + PLAIN_BYTES_PER_ROW for row in block))
-    wanted = room * lengths[-1] / piece_bytes
-    keep = bisect_left(lengths, wanted) + 1
+    lengths = list(accumulate(len(row) + 1 for row in block))
+    keep = bisect_left(lengths, room * lengths[-1] / piece_bytes) + 1
     return block[:keep], block[keep:]
 
 
+# -- lines -------------------------------------------------------------------------------------
+
+
+def _line_maker(collection: Collection, envelope: bool) -> LineMaker:
+    """How a block of this collection becomes lines; renamed collections take the longer way."""
+    info = collection.info
+    join: LineMaker = _join_plain
+    if envelope:
+        gap = None if info.type == EDGE else len(BETWEEN) + len(collection.name_json)
+        join = partial(_join_enveloped, gap)
+    if not info.renamed:
+        return join
+    to_name = renamer(collection.name_json)
+    return lambda block: join([to_name(row) for row in block])
+
+
 def _join_plain(block: list[bytes]) -> bytes:
-    return b"\n".join(block) + b"\n"
+    return b"\n".join([*block, b""])  # adding the last newline afterwards would copy everything
 
 
-def _join_enveloped(block: list[bytes]) -> bytes:
-    return b"".join([_envelope(row) for row in block])
+def _join_enveloped(gap: int | None, block: list[bytes]) -> bytes:
+    """`tick`, `type`, `key`, `rev`, `data`: the published line, cut from the documents' fronts.
+
+    `gap`: bytes between the end of `_key` and the text of `_rev`, less the key; None for edges,
+    whose `_from` and `_to` stand in between.
+    """
+    ends = [row.index(b'"', KEY_AT) for row in block]
+    if gap is None:
+        starts = [row.index(REVISION_MEMBER, end) + 8 for row, end in zip(block, ends, strict=True)]
+        texts = [row[at : at + TEXT_BYTES] for row, at in zip(block, starts, strict=True)]
+    else:
+        at = gap - KEY_AT
+        to = at + TEXT_BYTES
+        texts = [row[2 * end + at : 2 * end + to] for row, end in zip(block, ends, strict=True)]
+    ticks = _decode_all(texts)
+    if ticks is None:
+        return b"".join([_envelope(row) for row in block])
+    names = [row[KEY_AT:end] for row, end in zip(block, ends, strict=True)]
+    fields = chain.from_iterable(zip(ticks, names, texts, block, strict=True))
+    return ENVELOPE * len(block) % tuple(fields)
+
+
+def _decode_all(texts: list[bytes]) -> list[int] | None:
+    """The revisions of texts of the usual length, at once; None when one has another length."""
+    joined = b"".join(texts)
+    if len(joined) != TEXT_BYTES * len(texts):
+        return None
+    digits = DIGITS[np.frombuffer(joined, dtype=np.uint8)].reshape(-1, TEXT_BYTES)
+    if digits.max() > 63:
+        return None
+    decoded: list[int] = (digits.astype(np.uint64) << SHIFTS).sum(axis=1, dtype=np.uint64).tolist()
+    return decoded
 
 
 def _envelope(row: bytes) -> bytes:
-    """`tick`, `type`, `key`, `rev`, `data`: the published line, cut from the document's front."""
-    key = row[9 : row.index(b'"', 9)]
+    text = _revision_text(row)
+    return ENVELOPE % (parse_revision(text.decode()), row_key(row), text, row)
+
+
+def _revision_text(row: bytes) -> bytes:
     # quotes inside a member are escaped, so the first bare `"_rev":"` is the document's own
     at = row.index(REVISION_MEMBER) + 8
-    text = row[at : row.index(b'"', at)]
-    return b'{"tick":"%d","type":2300,"key":"%b","rev":"%b","data":%b}\n' % (
-        decode_hlc(text),
-        key,
-        text,
-        row,
-    )
+    return row[at : row.index(b'"', at)]
 
 
 def _revision(row: bytes) -> int:
-    at = row.index(REVISION_MEMBER) + 8
-    return decode_hlc(row[at : row.index(b'"', at)])
+    return parse_revision(_revision_text(row).decode())
 
 
 def ended_early(error: CorruptionError, collection: Collection) -> str:

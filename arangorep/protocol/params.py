@@ -26,7 +26,7 @@ def decode_part(text: str) -> str:
     if _BROKEN_PERCENT.search(text):
         raise BadParameter("bad parameter: broken percent-encoding in the URL")
     try:
-        return unquote_to_bytes(text).decode()
+        return unquote_to_bytes(text.encode(errors="surrogateescape")).decode()
     except UnicodeDecodeError:
         raise BadParameter("bad parameter: the URL is not UTF-8") from None
 

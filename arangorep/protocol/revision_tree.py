@@ -20,7 +20,7 @@ VERSION: Final = 1
 BRANCHING_FACTOR: Final = 1 << BRANCHING_BITS
 
 PIECE_NODES: Final = 8192
-"""Nodes in one piece of a full tree; with at most 56 bytes a node that is below 512 KiB."""
+"""Nodes in one piece of a full tree; with at most 54 bytes a node that is below 512 KiB."""
 
 _EMPTY_NODE: Final = b',{"count":0,"hash":"0"}'
 _EMPTY_PIECE: Final = _EMPTY_NODE * PIECE_NODES
@@ -87,7 +87,7 @@ def decode_tree(value: object) -> RevisionTree:
     if not isinstance(nodes, list) or len(nodes) > size:
         raise _invalid(f"nodes is not an array of at most {size} members")
     tree = RevisionTree.from_leaves(
-        _populated(nodes, size),
+        _populated(nodes),
         depth=depth,
         range_min=range_min,
         range_max=range_max,
@@ -146,8 +146,8 @@ class _NodePieces:
         self._room = PIECE_NODES
 
 
-def _populated(nodes: list[Any], size: int) -> Iterator[tuple[int, int, int]]:
-    """The leaves that hold something; `size` bounds their indexes."""
+def _populated(nodes: list[Any]) -> Iterator[tuple[int, int, int]]:
+    """The leaves that hold something; their indexes may lie anywhere."""
     index = 0
     for node in nodes:
         if not isinstance(node, dict):
@@ -157,8 +157,6 @@ def _populated(nodes: list[Any], size: int) -> Iterator[tuple[int, int, int]]:
             continue
         if "count" in node or "hash" in node:
             count, mixed = _number(node, "count"), _number(node, "hash")
-            if index >= size:
-                raise _invalid("the tree has more leaves than its depth allows")
             if count or mixed:
                 yield index, count, mixed
         index += 1

@@ -67,8 +67,9 @@ class RevisionTree:
     ) -> None:
         """An empty tree; `range_max` 0 is 64 ids a leaf, `initial_range_min` 0 is `range_min`.
 
-        Raises "invalid_argument" for parameters that make no tree. Source: section 3.1, which lacks
-        only the largest depth and `range_min` <= `initial_range_min`.
+        Raises "invalid_argument" for parameters that make no tree.
+        Source: revision tree, section 3.1, which lacks only the largest depth and the rule that
+        `range_min` is not above `initial_range_min`.
         """
         if not DEPTH_MIN <= depth <= TREE_DEPTH_MAX:
             raise _invalid(f"depth {depth} is not between {DEPTH_MIN} and {TREE_DEPTH_MAX}")
@@ -111,7 +112,7 @@ class RevisionTree:
     def from_bytes(cls, data: bytes) -> RevisionTree:
         """Read what `to_bytes` wrote.
 
-        Raises "invalid_argument" for anything else. Source: section 8.2, form "3".
+        Raises "invalid_argument" for anything else. Source: revision tree, section 8.2, form "3".
         """
         body = len(data) - _META.size - len(_TRAILER)
         if body < 0 or body % _STORED_LEAF.itemsize:
@@ -131,7 +132,7 @@ class RevisionTree:
     def to_bytes(self) -> bytes:
         """The compact binary form: six numbers, the populated leaves, a trailer.
 
-        Source: section 8.2, form "3" ("only populated").
+        Source: revision tree, section 8.2, form "3" ("only populated").
         """
         columns = self._leaves.columns()
         rows = np.empty(len(columns.indexes), _STORED_LEAF)
@@ -209,7 +210,7 @@ class RevisionTree:
         """Add ids, in any order; the range grows as needed.
 
         Raises "out_of_range" for an id that growth cannot reach, and then changes nothing.
-        Source: section 4.1 (where the range may stay grown).
+        Source: revision tree, section 4.1 (where the range may stay grown).
         """
         if len(revisions) > FEW:
             self.insert_sorted_array(_sorted_array(revisions))
@@ -244,7 +245,8 @@ class RevisionTree:
 
         Raises "out_of_range" for an id outside the range and "invalid_argument" for one that cannot
         be in the tree, because its leaf holds too few ids or would keep a hash without any; nothing
-        is changed then. An id that was never inserted may go unnoticed. Source: section 4.2.
+        is changed then. An id that was never inserted may go unnoticed.
+        Source: revision tree, section 4.2.
         """
         if not len(revisions):
             return
@@ -266,7 +268,8 @@ class RevisionTree:
     def grow_to(self, low: int, high: int) -> None:
         """Widen the range until it holds both ids.
 
-        Raises "out_of_range" if it cannot, and then changes nothing. Source: section 4.3.
+        Raises "out_of_range" if it cannot, and then changes nothing.
+        Source: revision tree, section 4.3.
         """
         old = self._range
         if old.minimum <= low and high < old.maximum:
@@ -304,7 +307,7 @@ class RevisionTree:
         """Where the two sets of ids differ: ascending ranges of whole buckets, both ends inclusive.
 
         The wider of the two buckets counts; neighbouring ranges are joined. Neither tree changes.
-        Raises "invalid_argument" if the trees are not comparable. Source: section 5.
+        Raises "invalid_argument" if the trees are not comparable. Source: revision tree, section 5.
         """
         narrow, wide = (self, other) if self.bucket <= other.bucket else (other, self)
         if narrow.depth != wide.depth:
@@ -329,7 +332,10 @@ class RevisionTree:
         ]
 
     def check(self) -> None:
-        """Raise "invalid_argument" if the tree contradicts itself. Source: section 7."""
+        """Raise "invalid_argument" if the tree contradicts itself.
+
+        Source: revision tree, section 7.
+        """
         twin = RevisionTree(self._depth, self.range_min, self.range_max, self.initial_range_min)
         twin._fill(self._leaves.columns())
         if (twin.bucket, twin.count, twin.hash) != (self.bucket, self._count, self._hash):
@@ -372,7 +378,8 @@ class _Range(NamedTuple):
     def grown(self, low: int, high: int) -> _Range:
         """The range doubled, first to the left and then to the right, until both ids fit.
 
-        Raises `RevisionTreeError` ("out_of_range") where 64 bits end. Source: section 4.3.
+        Raises `RevisionTreeError` ("out_of_range") where 64 bits end.
+        Source: revision tree, section 4.3.
         """
         grown = self
         while low < grown.minimum:
@@ -395,7 +402,10 @@ class _Range(NamedTuple):
 
 
 def _checked_range(minimum: int, maximum: int, initial: int, leaf_bits: int) -> _Range:
-    """The range, if it can be divided into `1 << leaf_bits` buckets. Source: sections 3.1, 3.2."""
+    """The range, if it can be divided into `1 << leaf_bits` buckets.
+
+    Source: revision tree, sections 3.1 and 3.2.
+    """
     if not 0 <= minimum < maximum <= REVISION_MAX:
         raise _invalid(f"{minimum} to {maximum} is no range of 64-bit revisions")
     width = maximum - minimum

@@ -57,7 +57,10 @@ class LeafColumns(NamedTuple):
 
 
 def hash_revision(revision: int) -> int:
-    """FNV-1a, 64 bit, of the id's eight bytes in little-endian order. Source: section 2."""
+    """FNV-1a, 64 bit, of the id's eight bytes in little-endian order.
+
+    Source: revision tree, section 2.
+    """
     mixed = _FNV_OFFSET
     for byte in revision.to_bytes(8, "little"):
         mixed = (mixed ^ byte) * _FNV_PRIME

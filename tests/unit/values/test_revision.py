@@ -93,7 +93,9 @@ class TestTexts:
             64 + position if position >= 0 else REVISION_MAX
         )
 
-    @pytest.mark.parametrize("text", ["é", "\ud800", "_\u0000", "AA==", "=", "_bpq8a-----\n"])
+    @pytest.mark.parametrize(
+        "text", ["é", "\ud800", "_\u0000", "****", "____****", "AA==", "=", "_bpq8a-----\n"]
+    )
     def test_other_texts_are_invalid(self, text: str) -> None:
         assert decode_hlc(text) == REVISION_MAX
         assert parse_revision(text) == REVISION_MAX

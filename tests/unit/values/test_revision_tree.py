@@ -564,6 +564,13 @@ class TestDifference:
         b.insert([4, 11])
         assert a.difference(b) == [(3, 4), (9, 9), (11, 11)]
 
+    def test_counts_alone_may_differ(self) -> None:
+        a, b = RevisionTree(2, 0, 256), RevisionTree(2, 0, 256)
+        a.insert([5, 5, 7])
+        b.insert([7])
+        assert a.hash == b.hash
+        assert a.difference(b) == b.difference(a) == [(4, 7)]
+
     def test_same_ids_after_unlike_growth(self) -> None:
         ids = [2**30 + i * i for i in range(-200, 200)]
         a, b = RevisionTree(2, 2**30, 2**30 + 64), RevisionTree(2, 2**30, 2**30 + 64)
