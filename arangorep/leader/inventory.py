@@ -31,9 +31,7 @@ def system_filter(*, include_system: bool, include_foxx_queues: bool) -> Filter:
             return True
         if name.startswith(ALWAYS_HIDDEN_PREFIX) or name in ALWAYS_HIDDEN:
             return False
-        if name in FOXX_QUEUES:
-            return include_foxx_queues
-        return include_system
+        return include_system and (include_foxx_queues or name not in FOXX_QUEUES)
 
     return shows
 
