@@ -25,6 +25,9 @@ KEEP_ALIVE_S: Final = 300
 SHUTDOWN_GRACE_S: Final = 60.0
 """How long requests in flight may take after SIGTERM."""
 
+HLC_AHEAD_MAX_MS: Final = 10 * 365 * 24 * 3_600_000
+"""`x-arango-hlc` further ahead of the clock than this is ignored: it could never be undone."""
+
 # -- names and documents (data-api 4.1, 5.1, 5.5, 5.6, 8.3) ----------------------------------
 
 DATABASE_NAME_BYTES_MAX: Final = 128

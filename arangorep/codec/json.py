@@ -5,7 +5,6 @@ Numbers keep 64-bit integers exactly; beyond that they become doubles (data-api 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,11 +12,23 @@ import orjson
 from arangorep.errors import CorruptedJson
 from arangorep.limits import JSON_DEPTH_MAX
 
-dumps: Callable[[Any], bytes] = orjson.dumps
-"""Plain values (and `Fragment`s) to compact UTF-8 bytes."""
+_TOO_DEEP = "VPackError error: Too deep nesting in Array/Object"
 
 Fragment = orjson.Fragment
 """Bytes that are JSON already, copied into a larger value instead of being parsed."""
+
+
+def dumps(value: Any) -> bytes:
+    """Plain values (and `Fragment`s) to compact UTF-8 bytes.
+
+    Errors: 400/600 for what nests so deep that it cannot be written; it came from `loads_shallow`.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        if "Recursion limit" in str(error):
+            raise CorruptedJson(_TOO_DEEP) from None
+        raise
 
 
 def loads(data: bytes) -> Any:
@@ -44,7 +55,7 @@ def may_be_too_deep(data: bytes) -> bool:
 def check_depth(value: Any) -> None:
     """Refuse values that nest deeper than `JSON_DEPTH_MAX`. Errors: 400/600."""
     level = [value]
-    for _ in range(JSON_DEPTH_MAX + 1):
+    for _ in range(JSON_DEPTH_MAX):
         below: list[Any] = []
         for container in level:
             if isinstance(container, dict):
@@ -54,7 +65,7 @@ def check_depth(value: Any) -> None:
         if not below:
             return
         level = below
-    raise CorruptedJson("VPackError error: Too deep nesting in Array/Object")
+    raise CorruptedJson(_TOO_DEEP)
 
 
 def json_text(text: str) -> bytes:

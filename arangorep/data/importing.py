@@ -171,7 +171,19 @@ class _Import:
 
 
 def _text(document: object) -> str:
-    text = dumps(document).decode()
+    """The document for `details`, cut; empty if it nests too deep to be written at all."""
+    try:
+        return _cut(dumps(document).decode())
+    except CorruptedJson:
+        return ""
+
+
+def _line_text(line: bytes) -> str:
+    """An unparsed line for `details`, cut."""
+    return _cut(line.decode(errors="replace"))
+
+
+def _cut(text: str) -> str:
     if len(text) > OFFENDING_CHARACTERS_MAX:
         return text[:OFFENDING_CHARACTERS_MAX] + "..."
     return text
@@ -231,7 +243,7 @@ def _parsed(text: bytes) -> object:
     try:
         return loads_shallow(text)
     except CorruptedJson as error:
-        return Unreadable(error.message, text[:OFFENDING_CHARACTERS_MAX].decode(errors="replace"))
+        return Unreadable(error.message, _line_text(text))
 
 
 def _table(data: bytes, options: ImportOptions) -> Iterator[object]:
@@ -254,8 +266,8 @@ def _row(text: bytes, names: list[str], options: ImportOptions) -> object:
     if isinstance(values, Unreadable):
         return values
     if not isinstance(values, list):
-        return Unreadable("no valid JSON data", text[:OFFENDING_CHARACTERS_MAX].decode())
+        return Unreadable("no valid JSON data", _line_text(text))
     short = len(values) < len(names)
     if len(values) > len(names) or (short and not options.ignore_missing):
-        return Unreadable("wrong number of JSON values", text[:OFFENDING_CHARACTERS_MAX].decode())
+        return Unreadable("wrong number of JSON values", _line_text(text))
     return {name: value for name, value in zip(names, values, strict=False) if value is not None}

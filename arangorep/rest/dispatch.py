@@ -13,27 +13,28 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from arangorep.errors import (
     ArangoError,
-    BadParameter,
     CorruptionError,
     Forbidden,
     HttpNotFound,
     InternalError,
     ShuttingDown,
 )
+from arangorep.limits import HLC_AHEAD_MAX_MS
 from arangorep.protocol import headers
 from arangorep.protocol.params import Query, decode_part
 from arangorep.rest.answer import Answer, error_answer
 from arangorep.rest.context import Handler, Request, Services
 from arangorep.rest.routes import ROUTES
 from arangorep.values.database import SYSTEM_DATABASE
-from arangorep.values.revision import REVISION_MAX, decode_hlc, encode_hlc
+from arangorep.values.revision import decode_hlc, encode_hlc
 
 log = logging.getLogger("arangorep.rest")
 
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 OPEN_PATHS = ("/_open/", "/_admin/aardvark")
 AVAILABILITY = "/_admin/server/availability"
-CHECKS_AT_ONCE = asyncio.Semaphore(2)
+HLC_COUNTER_BITS = 20
+CHECKS_AT_ONCE = 2
 """Password checks running at once: each takes a thread for some 50 ms."""
 
 
@@ -42,6 +43,7 @@ class Dispatcher:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
 
     async def answer(
         self,
@@ -61,10 +63,10 @@ class Dispatcher:
         read_body: Callable[[], Awaitable[bytes]],
     ) -> Answer:
         services = self._services
-        raw_path, _, raw_query = target.partition("?")
-        database_name, path = split_database(raw_path)
         if method == "OPTIONS":
             return _options(request_headers)
+        raw_path, raw_query = split_target(target)
+        database_name, path = split_database(raw_path)
         await self._authenticate(path, request_headers)
         if services.stopping:
             raise ShuttingDown
@@ -76,7 +78,7 @@ class Dispatcher:
             path,
             database_name,
             [decode_part(part) for part in parts],
-            Query(raw_query.partition("#")[0]),
+            Query(raw_query),
             request_headers,
             read_body,
         )
@@ -102,7 +104,7 @@ class Dispatcher:
         if path in ("/", AVAILABILITY) or path.startswith(OPEN_PATHS):
             return
         if authorization:
-            async with CHECKS_AT_ONCE:
+            async with self._checks:
                 if await asyncio.to_thread(authenticator.check, authorization):
                     return
         challenge = {}
@@ -127,6 +129,17 @@ async def guarded(run: Callable[[], Awaitable[Answer]]) -> Answer:
     except Exception:
         log.exception("a request failed unexpectedly")
         return error_answer(InternalError())
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Path and query of a request target: `/path?query`, or a whole URL as proxies send it."""
+    target = target.partition("#")[0]
+    if not target.startswith("/"):
+        _, has_scheme, rest = target.partition("://")
+        if has_scheme:
+            target = "/" + rest.partition("/")[2]
+    path, _, query = target.partition("?")
+    return path, query
 
 
 def split_database(raw_path: str) -> tuple[str, str]:
@@ -172,10 +185,11 @@ async def _start_job(request: Request, handler: Handler, wanted: str) -> Answer:
 
 
 def _observe(services: Services, text: str) -> None:
+    """Move the clock forward; what is no time, or one that nobody's clock shows, is ignored."""
     revision = decode_hlc(text)
-    if revision == REVISION_MAX:
-        raise BadParameter("bad parameter: x-arango-hlc is not a revision")
-    services.store.observe_revision(revision)
+    latest_ms = services.clock.wall_us() // 1000 + HLC_AHEAD_MAX_MS
+    if revision < latest_ms << HLC_COUNTER_BITS:
+        services.store.observe_revision(revision)
 
 
 def _options(request_headers: Mapping[str, str]) -> Answer:

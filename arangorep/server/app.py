@@ -56,6 +56,7 @@ class Server:
     async def stop(self) -> None:
         """Let requests in flight finish, then sync and close the store."""
         services = self.node.services
+        services.stopping = True
         services.loop_monitor.stop()
         await self._runner.cleanup()
         await services.jobs.finish()

@@ -2,7 +2,8 @@
 
 aiohttp's low-level server is used without its router: routing is a dict look-up of ours. What the
 library does differently from the protocol is put right here: a 204 carries `Content-Length: 0`,
-and what its parser refuses gets the usual error body.
+`Connection` says what happens to the connection, compressed bodies are unpacked here so that a
+broken one costs no more than its request, and what the parser refuses gets the usual error body.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from aiohttp import http_exceptions, web
 from multidict import CIMultiDict
 
+from arangorep.codec.compression import Decompressor
 from arangorep.errors import (
     ArangoError,
     BadParameter,
@@ -47,11 +49,16 @@ COMMON_HEADERS = CIMultiDict(
 
 
 class HttpRequest(web.BaseRequest):
-    """A request whose 204 responses keep their `Content-Length` (design: real clients need it)."""
+    """A request whose responses say the truth about their length and the connection's future.
+
+    A 204 keeps its `Content-Length` (design: real clients need it).
+    """
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         if response.status == 204:
             response.headers["Content-Length"] = "0"
+        if not response.keep_alive:
+            response.headers["Connection"] = "Close"
 
 
 class HttpProtocol(web.RequestHandler):
@@ -71,10 +78,11 @@ class HttpProtocol(web.RequestHandler):
 
 def _refusal(status: int, exc: BaseException | None, message: str | None) -> ArangoError:
     if isinstance(exc, http_exceptions.LineTooLong):
-        line = str(exc).lower()
-        return HeadersTooLarge() if "header" in line else UrlTooLong()
+        return HeadersTooLarge() if exc.args[1] == HEADER_BYTES_MAX else UrlTooLong()
     if status < 500:
         text = (message or "malformed HTTP request").splitlines()[0]
+        if text.startswith("Too many headers"):
+            return HeadersTooLarge()
         return HttpBadParameter(f"bad parameter: {text.strip(' :')}")
     return InternalError()
 
@@ -91,6 +99,7 @@ class HttpServer(web.Server):
             max_line_size=URL_BYTES_MAX,
             max_field_size=HEADER_BYTES_MAX,
             read_bufsize=READ_BUFFER_BYTES,
+            auto_decompress=False,
         )
         self._dispatcher = dispatcher
         self._body_bytes_max = body_bytes_max
@@ -105,7 +114,10 @@ class HttpServer(web.Server):
         )
         origin = request.headers.get("Origin")
         if request.method == "HEAD" or answer.length <= JOINED_BYTES_MAX:
-            return _whole_response(answer, origin)
+            response = _whole_response(answer, origin)
+            if body.is_withheld:
+                response.force_close()
+            return response
         return await _stream(request, answer, origin)
 
 
@@ -116,14 +128,27 @@ def _make_request(
 
 
 class _Body:
-    """The request's body, read once when a handler asks for it."""
+    """The request's body, read and unpacked once when a handler asks for it."""
 
-    __slots__ = ("_bytes_max", "_data", "_request")
+    __slots__ = ("_bytes_max", "_data", "_request", "_started")
 
     def __init__(self, request: web.BaseRequest, bytes_max: int) -> None:
         self._request = request
         self._bytes_max = bytes_max
         self._data: bytes | None = None
+        self._started = False
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the client waits for a `100 Continue` that it did not get.
+
+        It may now send the body or leave it out, so nobody knows where the next request begins.
+        """
+        return not self._started and self._request.body_exists and self._is_awaited
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._request.headers.get("Expect", "").lower() == "100-continue"
 
     async def read(self) -> bytes:
         """Errors: 413/413 over the limit; 400/10 for a body that cannot be decoded."""
@@ -135,18 +160,25 @@ class _Body:
         request = self._request
         if (request.content_length or 0) > self._bytes_max:
             raise BodyTooLarge
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        self._started = True
+        if self._is_awaited and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        unpack = Decompressor.of(request.headers.get("Content-Encoding", ""))
         chunks: list[bytes] = []
         size = 0
         try:
-            async for chunk in request.content.iter_any():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > self._bytes_max:
-                    raise BodyTooLarge
+            async for received in request.content.iter_any():
+                for chunk in (received,) if unpack is None else unpack.feed(received):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > self._bytes_max:
+                        raise BodyTooLarge
+                    if unpack is not None:
+                        await asyncio.sleep(0)
         except (http_exceptions.HttpProcessingError, web.RequestPayloadError) as error:
             raise BadParameter(f"bad parameter: the body cannot be read: {error}") from None
+        if unpack is not None:
+            unpack.finish()
         return b"".join(chunks)
 
 
