@@ -143,7 +143,9 @@ class Connection:
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """A small request with JSON both ways."""
-        _, _, data, _ = self.request(method, path, b"" if body is None else json.dumps(body).encode())
+        _, _, data, _ = self.request(
+            method, path, b"" if body is None else json.dumps(body).encode()
+        )
         return json.loads(data) if data else None
 
     def close(self) -> None:

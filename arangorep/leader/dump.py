@@ -12,27 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain
 
-import numpy as np
-
 from arangorep.errors import BadParameter, CorruptionError
 from arangorep.limits import CHUNK_BYTES_MAX
 from arangorep.storage.catalog import Collection
-from arangorep.storage.rows import KEY_AT, renamer, row_key
+from arangorep.storage.rows import KEY_AT, REVISION_BYTES, REVISION_MEMBER, renamer, row_key
 from arangorep.storage.snapshot import DocumentScan
 from arangorep.values.collection import EDGE
-from arangorep.values.revision import encode_hlc, parse_revision
+from arangorep.values.revision import decode_many, parse_revision
 
-REVISION_MEMBER = b'"_rev":"'
 BETWEEN = b'","_id":"/","_rev":"'
-TEXT_BYTES = 11
-"""Length of the text of every revision since 2004."""
 
 ENVELOPE = b'{"tick":"%d","type":2300,"key":"%b","rev":"%b","data":%b}\n'
-SHIFTS = np.arange(60, -1, -6, dtype=np.uint64)
-DIGITS = np.full(256, 255, dtype=np.uint8)
-"""Value of each character of a revision's text; 255 for what is none."""
-for _value in range(64):
-    DIGITS[encode_hlc(64 + _value).encode()[-1]] = _value
 
 LineMaker = Callable[[list[bytes]], bytes]
 
@@ -144,29 +134,17 @@ def _join_enveloped(gap: int | None, block: list[bytes]) -> bytes:
     ends = [row.index(b'"', KEY_AT) for row in block]
     if gap is None:
         starts = [row.index(REVISION_MEMBER, end) + 8 for row, end in zip(block, ends, strict=True)]
-        texts = [row[at : at + TEXT_BYTES] for row, at in zip(block, starts, strict=True)]
+        texts = [row[at : at + REVISION_BYTES] for row, at in zip(block, starts, strict=True)]
     else:
         at = gap - KEY_AT
-        to = at + TEXT_BYTES
+        to = at + REVISION_BYTES
         texts = [row[2 * end + at : 2 * end + to] for row, end in zip(block, ends, strict=True)]
-    ticks = _decode_all(texts)
+    ticks = decode_many(texts)
     if ticks is None:
         return b"".join([_envelope(row) for row in block])
     names = [row[KEY_AT:end] for row, end in zip(block, ends, strict=True)]
     fields = chain.from_iterable(zip(ticks, names, texts, block, strict=True))
     return ENVELOPE * len(block) % tuple(fields)
-
-
-def _decode_all(texts: list[bytes]) -> list[int] | None:
-    """The revisions of texts of the usual length, at once; None when one has another length."""
-    joined = b"".join(texts)
-    if len(joined) != TEXT_BYTES * len(texts):
-        return None
-    digits = DIGITS[np.frombuffer(joined, dtype=np.uint8)].reshape(-1, TEXT_BYTES)
-    if digits.max() > 63:
-        return None
-    decoded: list[int] = (digits.astype(np.uint64) << SHIFTS).sum(axis=1, dtype=np.uint64).tolist()
-    return decoded
 
 
 def _envelope(row: bytes) -> bytes:

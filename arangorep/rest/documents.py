@@ -36,7 +36,9 @@ from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer, raw_answer
 from arangorep.rest.context import Request
 from arangorep.storage.catalog import Collection
+from arangorep.storage.rows import identities
 from arangorep.storage.store import Store
+from arangorep.values.collection import EDGE
 from arangorep.values.document import key_of
 from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
 
@@ -146,10 +148,10 @@ def _lookups(
 class _Wishes:
     """What the client wants to see of a write."""
 
-    return_new: bool
-    return_old: bool
-    silent: bool
-    wait_for_sync: bool
+    return_new: bool = False
+    return_old: bool = False
+    silent: bool = False
+    wait_for_sync: bool = False
 
     @staticmethod
     def of(query: Query, collection: Collection) -> _Wishes:
@@ -332,18 +334,36 @@ class _Items:
 async def _describe_many(
     collection: Collection, outcomes: Sequence[Outcome], wishes: _Wishes, status: int
 ) -> Answer:
-    items = await drive(_describe_each(collection.name_json, outcomes, wishes))
+    items = await drive(_describe_each(collection, outcomes, wishes))
     if wishes.silent and not items.errors:
         return json_answer({}, status)
     return _array_answer(items, status)
 
 
+def _new_rows(block: Sequence[Outcome]) -> list[bytes] | None:
+    """The rows of a block in which everything was inserted newly."""
+    rows = [
+        outcome[3]
+        for outcome in block
+        if type(outcome) is WriteResult and outcome[3] is not None and not outcome[2]
+    ]
+    return rows if len(rows) == len(block) else None
+
+
 def _describe_each(
-    name_json: bytes, outcomes: Sequence[Outcome], wishes: _Wishes
+    collection: Collection, outcomes: Sequence[Outcome], wishes: _Wishes
 ) -> Generator[None, None, _Items]:
+    name_json = collection.name_json
+    is_bare = collection.info.type != EDGE and not (wishes.return_new or wishes.silent)
     items = _Items()
     for start in range(0, len(outcomes), WRITE_ROWS_PER_SLICE):
-        for outcome in outcomes[start : start + WRITE_ROWS_PER_SLICE]:
+        block = outcomes[start : start + WRITE_ROWS_PER_SLICE]
+        new_rows = _new_rows(block) if is_bare else None
+        if new_rows is not None:
+            items.rows += identities(new_rows, name_json)
+            yield
+            continue
+        for outcome in block:
             if isinstance(outcome, ArangoError):
                 items.fail(outcome)
             elif not wishes.silent:

@@ -70,6 +70,10 @@ class Cursor(Protocol):
         """As `items`, values only."""
         ...
 
+    def last_key(self, start: bytes, end: bytes) -> bytes | None:
+        """The greatest key with start <= key < end."""
+        ...
+
     def close(self) -> None:
         """Release the pinned view."""
         ...

@@ -72,7 +72,7 @@ class RocksScan:
         options = ReadOptions()
         options.set_iterate_upper_bound(end)
         # a scan would push out what point reads need, and filling costs it a fifth of its time
-        options.fill_cache(False)
+        options.fill_cache(False)  # type: ignore[call-arg]  # the stub lacks the argument
         self._bound = end
         self._rows: Iterator[Any] = handle.values(from_key=start, read_opt=options)
 
@@ -138,6 +138,19 @@ class RocksCursor:
 
     def values(self, start: bytes, end: bytes, rows: int) -> list[bytes]:
         return [value for _, value in self.items(start, end, rows)]
+
+    def last_key(self, start: bytes, end: bytes) -> bytes | None:
+        if self._iterator is None:
+            raise ValueError("the cursor is closed")
+        iterator = self._iterator
+        iterator.seek_for_prev(end)
+        if iterator.valid() and iterator.key() == end:
+            iterator.prev()
+        if not iterator.valid():
+            self._check(iterator)
+            return None
+        found: bytes = iterator.key()
+        return found if found >= start else None
 
     def close(self) -> None:
         self._iterator = None

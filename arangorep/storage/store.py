@@ -76,6 +76,14 @@ class Store:
         """A revision greater than every one before."""
         return self._hlc.next(self._clock.wall_us() // 1000)
 
+    def take_revisions(self, count: int) -> range:
+        """As many consecutive revisions, each greater than every one before."""
+        first = self.next_revision()
+        last = first + count - 1
+        # the clock goes on behind the last one, also when the counter spills into the milliseconds
+        self._hlc.observe(last, 0)
+        return range(first, last + 1)
+
     def observe_revision(self, revision: int) -> None:
         """Learn of a foreign revision, so that later ones of ours are greater."""
         self._hlc.observe(revision, self._clock.wall_us() // 1000)

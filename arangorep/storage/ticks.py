@@ -32,6 +32,14 @@ class TickCounter:
             self._promise()
         return self.current
 
+    def take(self, count: int) -> range:
+        """As many consecutive ticks."""
+        first = self.current + 1
+        self.current += count
+        if self.current > self._renew_at:
+            self._promise()
+        return range(first, first + count)
+
     def raise_to(self, tick: int) -> None:
         """Hand out nothing at or below `tick` from now on."""
         if tick > self.current:

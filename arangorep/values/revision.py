@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
 
 REVISION_MAX: Final = 2**64 - 1
 """The largest id. Also what an undecodable text becomes, so callers treat it as "invalid"."""
@@ -77,6 +80,27 @@ def revision_text(revision: int) -> str:
     if revision < 0:
         raise OverflowError(f"revision id {revision} is negative")
     return str(revision)
+
+
+def encode_many(revisions: Sequence[int]) -> list[bytes]:
+    """`revision_text` of many ids at once, as bytes. All must have 11 digits (2004 and later)."""
+    joined = b"".join([revision.to_bytes(_GROUP_BYTES, "big") for revision in revisions])
+    digits = b2a_base64(joined, newline=False).translate(_TO_HLC)
+    return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), _GROUP_DIGITS)]
+
+
+def decode_many(texts: Sequence[bytes]) -> list[int] | None:
+    """The ids of many texts of at most 11 bytes at once; None unless each has 11 digits."""
+    joined = b"-" + b"-".join(texts)
+    if len(joined) != _GROUP_DIGITS * len(texts):
+        return None
+    try:
+        groups = a2b_base64(joined.translate(_FROM_HLC), strict_mode=True)
+    except Base64Error:
+        return None
+    columns = np.frombuffer(groups, dtype=np.uint8).reshape(-1, _GROUP_BYTES)
+    ids: list[int] = np.ascontiguousarray(columns[:, 1:]).view(">u8").ravel().tolist()
+    return ids
 
 
 def parse_revision(text: str) -> int:

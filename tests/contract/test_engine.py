@@ -602,3 +602,17 @@ def test_the_library_fault_that_snapshots_work_around(tmp_path: Path) -> None:
     )
     del snapshot
     database.close()
+
+
+def test_a_cursor_finds_the_last_key_of_a_range(engine: Engine) -> None:
+    changes = WriteSet()
+    for key in (b"a1", b"a3", b"b1"):
+        changes.entries[Family.PRIMARY][key] = b"v"
+    engine.write(changes)
+    cursor = engine.cursor(Family.PRIMARY)
+    assert cursor.last_key(b"a", b"b") == b"a3"
+    assert cursor.last_key(b"a", b"b1") == b"a3"
+    assert cursor.last_key(b"a", b"z") == b"b1"
+    assert cursor.last_key(b"a4", b"b") is None
+    assert cursor.last_key(b"0", b"a") is None
+    cursor.close()

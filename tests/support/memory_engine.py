@@ -53,6 +53,9 @@ class MemoryCursor:
     def values(self, start: bytes, end: bytes, rows: int) -> list[bytes]:
         return [value for _, value in self.items(start, end, rows)]
 
+    def last_key(self, start: bytes, end: bytes) -> bytes | None:
+        return max((key for key in self._view().content if start <= key < end), default=None)
+
     def close(self) -> None:
         self._rows = None
 

@@ -1,0 +1,106 @@
+"""How fast are array inserts over HTTP, against bare `WriteBatch` puts of the same rows?
+
+The baseline writes what the server writes for a document (document, primary entry, log marker),
+from rows that are ready, in batches of as many: no HTTP, no JSON, no look-ups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from common import (
+    COLLECTION,
+    Connection,
+    Result,
+    ServerProcess,
+    at_least,
+    build_store,
+    document,
+    main,
+    median,
+    scratch,
+    timed,
+)
+from rocksdict import WriteBatch
+
+from arangorep.storage.engine import Family
+from arangorep.storage.rocks import RocksEngine
+
+ARRAY = 1000
+ROWS_OF = (Family.DOCUMENTS, Family.PRIMARY, Family.LOG)
+
+
+def bodies(documents: int) -> list[bytes]:
+    """The request bodies: arrays of `ARRAY` documents."""
+    return [
+        json.dumps(
+            [document(number) for number in range(start, start + ARRAY)], ensure_ascii=False
+        ).encode()
+        for start in range(0, documents, ARRAY)
+    ]
+
+
+def insert(port: int, collection: str, arrays: list[bytes]) -> None:
+    """One client, one request after the other."""
+    connection = Connection(port)
+    for body in arrays:
+        status, headers, _, _ = connection.request(
+            "POST", f"/_api/document/{collection}", body, keep=False
+        )
+        assert status == 202, status
+        assert "x-arango-error-codes" not in headers
+    connection.close()
+
+
+def stored_rows(path: Path, documents: int) -> list[dict[Family, list[tuple[bytes, bytes]]]]:
+    """What a server wrote for these documents, cut into batches of `ARRAY`."""
+    build_store(path, documents)
+    engine = RocksEngine(path, read_only=True)
+    rows = {family: engine.cursor(family).items(b"", b"\xff" * 9, 1 << 30) for family in ROWS_OF}
+    engine.close()
+    return [
+        {family: found[start : start + ARRAY] for family, found in rows.items()}
+        for start in range(0, documents, ARRAY)
+    ]
+
+
+def put(path: Path, batches: list[dict[Family, list[tuple[bytes, bytes]]]]) -> float:
+    """Seconds that the bare puts take."""
+    engine = RocksEngine(path)
+
+    def work() -> None:
+        for rows_by_family in batches:
+            batch = WriteBatch(raw_mode=True)
+            for family, rows in rows_by_family.items():
+                column = engine._columns[family]
+                for key, value in rows:
+                    batch.put(key, value, column)
+            engine._db.write(batch)
+
+    seconds = timed(work)
+    engine.close()
+    return seconds
+
+
+def run(arguments: argparse.Namespace) -> list[Result]:
+    """Rounds of bare puts and inserts, each into an empty place."""
+    documents = arguments.documents
+    arrays = bodies(documents)
+    times: dict[str, list[float]] = {"puts": [], "inserts": []}
+    with scratch() as path:
+        batches = stored_rows(path / "rows", documents)
+        for number in range(arguments.rounds):
+            times["puts"].append(put(path / f"puts{number}", batches))
+            with ServerProcess(path / f"data{number}") as server:
+                connection = Connection(server.port)
+                connection.json("POST", "/_api/collection", {"name": COLLECTION})
+                connection.close()
+                times["inserts"].append(timed(lambda: insert(server.port, COLLECTION, arrays)))
+    rates = {name: documents / median(values) for name, values in times.items()}
+    return [at_least("array inserts of 1,000", rates["inserts"] / rates["puts"], 0.35, **rates)]
+
+
+if __name__ == "__main__":
+    main(run, documents=200_000)

@@ -1,0 +1,106 @@
+"""The block way of inserting gives the same as inserting one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.memory_engine import MemoryEngine
+
+from arangorep.clock import ManualClock
+from arangorep.data import bulk
+from arangorep.data.collections import create_collection
+from arangorep.data.databases import ensure_system_database
+from arangorep.data.documents import DocumentWriter, WriteOptions, WriteResult
+from arangorep.data.transactions import Transaction
+from arangorep.errors import ArangoError
+from arangorep.storage.engine import Family
+from arangorep.storage.integrity import findings
+from arangorep.storage.store import Store
+
+KEYS = st.sampled_from([f"k{n}" for n in range(30)] + ["7", "12", "a/b", "", "x" * 255, "ä"])
+DOCUMENTS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"_key": KEYS}, optional={"a": st.integers(0, 9), "_rev": st.just("x")}
+        ),
+        st.fixed_dictionaries({"a": st.text(), "b": st.lists(st.booleans())}),
+        st.fixed_dictionaries({"a": st.integers(0, 9), "_key": KEYS}),
+        st.just("no document"),
+        st.just({"_key": "deep", "a": json.loads("[" * 300 + "]" * 300)}),
+    ),
+    min_size=1,
+    max_size=20,
+)
+ASCENDING = st.integers(8, 40).map(lambda n: [{"_key": f"k{i:03}", "n": i} for i in range(n)])
+
+
+def insert(documents: list[Any], options: dict[str, Any], *, in_blocks: bool) -> tuple[Any, Any]:
+    """What the store holds and what was answered, after two arrays in a new store."""
+    store = Store(MemoryEngine(), ManualClock())
+    ensure_system_database(store)
+    database = store.catalog.database("_system")
+    collection = create_collection(store, database, {"name": "c", "keyOptions": options})
+    answers: list[Any] = []
+    for half in (documents[::2], documents[1::2]):
+        transaction = Transaction(store, database, grouped=True)
+        writer = DocumentWriter(transaction, collection, WriteOptions())
+        if in_blocks:
+            work = writer.each(half, writer.insert)
+            while True:
+                try:
+                    next(work)
+                except StopIteration as stop:
+                    answers += stop.value
+                    break
+        else:
+            answers += [_one(writer, document) for document in half]
+        transaction.commit()
+    assert findings(store) == []
+    assert collection.count == sum(isinstance(answer, WriteResult) for answer in answers)
+    primary = store.engine.cursor(Family.PRIMARY).keys(b"", b"\xff" * 9, 1000)
+    shown = [a.error_num if isinstance(a, ArangoError) else a.key for a in answers]
+    bodies = [_body(a.new) for a in answers if isinstance(a, WriteResult) and a.new]
+    return (shown, bodies, collection.state.counters.count), [key[8:] for key in primary]
+
+
+def _one(writer: DocumentWriter, document: Any) -> Any:
+    try:
+        return writer.insert(document)
+    except ArangoError as error:
+        return error
+
+
+def _body(row: bytes) -> bytes:
+    return row.partition(b'"_rev":"')[2].partition(b'"')[2]
+
+
+@given(documents=st.one_of(DOCUMENTS, ASCENDING))
+def test_blocks_and_single_inserts_agree(documents: list[Any]) -> None:
+    given_keys = [d for d in documents if not isinstance(d, dict) or "_key" in d]
+    assert insert(given_keys, {}, in_blocks=True) == insert(given_keys, {}, in_blocks=False)
+
+
+@pytest.mark.parametrize("kind", ["traditional", "autoincrement", "padded", "uuid"])
+def test_generated_keys_are_free_and_ascend(kind: str) -> None:
+    documents: list[Any] = [{"n": n} for n in range(500)] + [{}]
+    (shown, bodies, count), primary = insert(documents, {"type": kind}, in_blocks=True)
+    assert count == len(set(shown)) == len(primary) == 501
+    assert bodies.count(b"}") == 1
+
+
+def test_the_block_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    plain = bulk.CollectionWriter.put_block
+
+    def counted(self: Any, names: list[bytes], tails: list[bytes]) -> Any:
+        taken.append(len(names))
+        return plain(self, names, tails)
+
+    monkeypatch.setattr(bulk.CollectionWriter, "put_block", counted)
+    insert([{"_key": f"k{n}", "a": 1} for n in range(100)], {}, in_blocks=True)
+    insert([{"a": 1} for _ in range(100)], {}, in_blocks=True)
+    assert sum(taken) == 200
