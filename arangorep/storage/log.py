@@ -96,21 +96,36 @@ class OperationLog:
         """A checked, slower way to read the log (recovery, integrity)."""
         return self._engine.cursor(Family.LOG)
 
-    def appended(self, last: int, size_bytes: int, wall_us: int, changes: WriteSet) -> None:
-        """Count rows that `changes` is about to add; closes the open segment when it is full."""
-        current = self.open
-        current.last, current.closed_us = last, wall_us
-        current.size_bytes += size_bytes
-        if current.size_bytes >= SEGMENT_BYTES:
-            self.close_segment(changes)
+    def append(self, last: int, size_bytes: int, wall_us: int, changes: WriteSet) -> Segment:
+        """The open segment with the rows that `changes` adds, and its own row when it is full.
 
-    def close_segment(self, changes: WriteSet) -> None:
+        Nothing is taken over before the caller has written `changes` and calls `appended`.
+        """
+        size_bytes += self.open.size_bytes
+        grown = Segment(self.open.after, last, size_bytes, wall_us)
+        if grown.size_bytes >= SEGMENT_BYTES:
+            _put_segment(grown, changes)
+        return grown
+
+    def appended(self, grown: Segment) -> None:
+        """Take over what `append` returned, now that it is written."""
+        self.open = grown
+        self.last_tick = grown.last
+        if grown.size_bytes >= SEGMENT_BYTES:
+            self._start_segment()
+
+    def close_segment(self) -> None:
         """Write the open segment's row and start the next one."""
-        current = self.open
-        if current.last > current.after:
-            changes.entries[Family.META][keys.SEGMENT + keys.u64(current.last)] = current.pack()
-            self.segments.append(current)
-            self.open = Segment(current.last, current.last, 0, current.closed_us)
+        if self.open.last > self.open.after:
+            changes = WriteSet()
+            _put_segment(self.open, changes)
+            self._engine.write(changes)
+            self._start_segment()
+
+    def _start_segment(self) -> None:
+        last = self.open
+        self.segments.append(last)
+        self.open = Segment(last.last, last.last, 0, last.closed_us)
 
     @property
     def size_bytes(self) -> int:
@@ -133,3 +148,7 @@ class OperationLog:
         self.segments = self.segments[len(gone) :]
         self.floor = floor
         return floor
+
+
+def _put_segment(segment: Segment, changes: WriteSet) -> None:
+    changes.entries[Family.META][keys.SEGMENT + keys.u64(segment.last)] = segment.pack()

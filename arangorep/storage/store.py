@@ -105,9 +105,10 @@ class Store:
         for collection_id, numbers in counters.items():
             meta[keys.COUNTER + keys.u64(collection_id)] = numbers.pack()
         self._write_catalog(commit)
+        segment = None
         if commit.last_tick:
             now_us = self._clock.wall_us()
-            self.log.appended(commit.last_tick, commit.log_bytes, now_us, commit.changes)
+            segment = self.log.append(commit.last_tick, commit.log_bytes, now_us, commit.changes)
         self.engine.write(commit.changes)
         self.unsynced = True
         self._apply_catalog(commit)
@@ -115,8 +116,8 @@ class Store:
             collection = self.catalog.collection_by_id(collection_id)
             if collection is not None:
                 self._apply_delta(collection.state, delta, counters[collection_id], collection_id)
-        if commit.last_tick:
-            self.log.last_tick = commit.last_tick
+        if segment is not None:
+            self.log.appended(segment)
 
     def _new_counters(self, collection_id: int, delta: CollectionDelta) -> Counters:
         collection = self.catalog.collection_by_id(collection_id)
@@ -233,8 +234,8 @@ class Store:
             changes = WriteSet()
             row = keys.u64(self.log.last_tick) + collection.state.tree.to_bytes()
             changes.entries[Family.META][keys.TREE + collection.prefix] = row
-            collection.state.tree_dirty = False
             self.engine.write(changes)
+            collection.state.tree_dirty = False
             yield
         changes = WriteSet()
         changes.entries[Family.META][keys.TREES_VALID] = keys.u64(valid)
@@ -248,9 +249,7 @@ class Store:
             self.release(snapshot)
         for _ in self.checkpoint_trees():
             pass
-        changes = WriteSet()
-        self.log.close_segment(changes)
-        self.engine.write(changes)
+        self.log.close_segment()
         self.ticks.settle()
         self.engine.sync_log()
         self.engine.close()
