@@ -22,7 +22,7 @@ async def handle(request: Request) -> Answer:
     """The next chunk of a collection at a batch.
 
     Errors: 400/400 (authenticated: 404/1203) without collection; 404/400 without a batchId;
-    404/1600 without a known batch; 404/1203; 400/10 while another request reads the same
+    404/1600 without a known batch; 404/1203; 400/400 while another request reads the same
     collection of the batch; 500/4 when the store cannot be read to the end.
     """
     query = request.query
@@ -40,6 +40,8 @@ async def handle(request: Request) -> Answer:
 async def _read(request: Request, batch: Batch, collection: Collection) -> DumpChunk:
     query = request.query
     cursor = batch.dump_cursor(collection)
+    if cursor.busy:
+        raise HttpBadParameter("replication dump - the collection is being dumped already")
     chunk_bytes = query.number("chunkSize", DUMP_CHUNK_BYTES_DEFAULT)
     envelope = query.flag("useEnvelope", True)
     try:
