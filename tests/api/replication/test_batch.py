@@ -48,7 +48,6 @@ LONG_USES: dict[str, Use] = {
     "read by keys": lambda api, c, b: api.put(keys_path(api, c, b), [0], type="docs"),
     "tree": revisions("GET", "tree", onlyPopulated=True),
     "verified tree": revisions("GET", "tree", onlyPopulated=True, verification=True),
-    "rebuild tree": revisions("POST", "tree"),
     "ranges": revisions("PUT", "ranges", [["_", "zzzzzzzzzz"]]),
     "documents": revisions("PUT", "documents", []),
 }

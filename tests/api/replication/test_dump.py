@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import requests
 from support.raw import RawConnection
+from support.revisions import number_of
 from support.server import Api, ServerThread, error_of
 from support.wait import wait_for
 
 from arangorep.config import Config
-
-HLC = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 KEYS_OF_ALL_KINDS = ["a", "0", "_", "a:b", "x@y.z", "(1+1),=;$!*'%", "k" * 254]
 
@@ -47,14 +46,6 @@ def last_included(response: requests.Response) -> int:
 
 def documents(response: requests.Response) -> list[dict[str, Any]]:
     return [json.loads(line) for line in response.content.splitlines()]
-
-
-def number_of(revision: str) -> int:
-    """A present-day revision as number, in the words of the specification."""
-    number = 0
-    for digit in revision:
-        number = number * 64 + HLC.index(digit)
-    return number
 
 
 def fill(api: Api, collection: str = "c", count: int = 50, size: int = 100) -> list[str]:
