@@ -10,7 +10,6 @@ from arangorep.errors import (
     CollectionNotFound,
     CrossCollectionRequest,
     Forbidden,
-    HttpBadParameter,
     IndexNotFound,
     MethodNotAllowed,
 )
@@ -108,10 +107,8 @@ async def _drop(request: Request) -> Answer:
     handle = request.parts[1]
     if "/" in handle:
         other, _, handle = handle.partition("/")
-        if other != collection.info.name:
+        if other not in (collection.info.name, str(collection.info.id)):
             raise CrossCollectionRequest
-    if not handle:
-        raise HttpBadParameter
     async with request.services.write_lock:
         collection = _path_collection(request)
         index_id = drop_index(request.store, request.database, collection, handle)
