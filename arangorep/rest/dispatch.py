@@ -53,7 +53,10 @@ class Dispatcher:
         read_body: Callable[[], Awaitable[bytes]],
     ) -> Answer:
         """Never raises: every failure is an answer."""
-        return await guarded(lambda: self._answer(method, target, request_headers, read_body))
+        try:
+            return await self._answer(method, target, request_headers, read_body)
+        except Exception as error:
+            return answer_to(error)
 
     async def _answer(
         self,
@@ -119,16 +122,19 @@ async def guarded(run: Callable[[], Awaitable[Answer]]) -> Answer:
     """The answer of `run`, or the error body of what it raised."""
     try:
         return await run()
-    except ArangoError as error:
+    except Exception as error:
+        return answer_to(error)
+
+
+def answer_to(error: Exception) -> Answer:
+    """The error body of anything a handler may raise; only what nobody foresaw is logged whole."""
+    if isinstance(error, ArangoError):
         return error_answer(error)
-    except CorruptionError as error:
+    if isinstance(error, CorruptionError):
         log.error("the store is damaged: %s", error)
         return error_answer(InternalError(f"internal error: {error}"))
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        log.exception("a request failed unexpectedly")
-        return error_answer(InternalError())
+    log.error("a request failed unexpectedly", exc_info=error)
+    return error_answer(InternalError())
 
 
 def split_target(target: str) -> tuple[str, str]:
@@ -157,7 +163,8 @@ def find_handler(path: str) -> tuple[Handler, list[str]]:
     parts = path[1:].split("/")
     if len(parts) > 1 and not parts[-1]:
         parts.pop()
-    for length in (3, 2, 1):
+    # nearly every route has two parts: try that first
+    for length in (2, 3, 1):
         handler = ROUTES.get("/".join(parts[:length])) if len(parts) >= length else None
         if handler is not None:
             return handler, parts[length:]

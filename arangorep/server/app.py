@@ -40,7 +40,9 @@ class Server:
         self.node.services.loop_monitor.start()
 
     async def _listen(self) -> None:
-        http = HttpServer(Dispatcher(self.node.services), self._config.body_bytes_max)
+        http = HttpServer(
+            Dispatcher(self.node.services), self._config.body_bytes_max, self.node.clock
+        )
         self._runner = web.ServerRunner(http, shutdown_timeout=SHUTDOWN_GRACE_S)
         await self._runner.setup()
         address, port = self._config.address, self._config.port

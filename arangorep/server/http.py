@@ -1,19 +1,18 @@
 """HTTP: aiohttp on one side, `Dispatcher` and plain answers on the other.
 
 aiohttp's low-level server is used without its router: routing is a dict look-up of ours. What the
-library does differently from the protocol is put right here: a 204 carries `Content-Length: 0`,
-`Connection` says what happens to the connection, compressed bodies are unpacked here so that a
-broken one costs no more than its request, and what the parser refuses gets the usual error body.
+library does differently from the protocol is put right here: compressed bodies are unpacked so that
+a broken one costs no more than its request, and what the parser refuses gets the usual error body.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import cast
 
 from aiohttp import http_exceptions, web
-from multidict import CIMultiDict
 
+from arangorep.clock import Clock, SystemClock
 from arangorep.codec.compression import Decompressor
 from arangorep.errors import (
     ArangoError,
@@ -25,40 +24,13 @@ from arangorep.errors import (
     UrlTooLong,
 )
 from arangorep.limits import HEADER_BYTES_MAX, KEEP_ALIVE_S, URL_BYTES_MAX
-from arangorep.rest.answer import Answer, error_answer
+from arangorep.rest.answer import error_answer
 from arangorep.rest.dispatch import Dispatcher
+from arangorep.server.response import HeadFront, HttpResponse
 
 READ_BUFFER_BYTES = 256 * 1024
-JOINED_BYTES_MAX = 256 * 1024
-"""Bodies up to this size go out in one write together with the headers."""
-
-COMMON_HEADERS = CIMultiDict(
-    {
-        "Server": "ArangoDB",
-        "Connection": "Keep-Alive",
-        "X-Content-Type-Options": "nosniff",
-        "X-Arango-Queue-Time-Seconds": "0.000000",
-        "Cache-Control": "no-cache, no-store, must-revalidate, pre-check=0, post-check=0, "
-        "max-age=0, s-maxage=0",
-        "Pragma": "no-cache",
-        "Expires": "0",
-        "Content-Security-Policy": "frame-ancestors 'self'; form-action 'self';",
-        "Strict-Transport-Security": "max-age=31536000 ; includeSubDomains",
-    }
-)
-
-
-class HttpRequest(web.BaseRequest):
-    """A request whose responses say the truth about their length and the connection's future.
-
-    A 204 keeps its `Content-Length` (design: real clients need it).
-    """
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        if response.status == 204:
-            response.headers["Content-Length"] = "0"
-        if not response.keep_alive:
-            response.headers["Connection"] = "Close"
+FRONT_OF_ERRORS = HeadFront(SystemClock())
+"""For what the parser refuses: no server is known there."""
 
 
 class HttpProtocol(web.RequestHandler):
@@ -71,9 +43,8 @@ class HttpProtocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        response = _whole_response(error_answer(_refusal(status, exc, message)), None)
-        response.force_close()
-        return response
+        answer = error_answer(_refusal(status, exc, message))
+        return _as_response(HttpResponse(answer, FRONT_OF_ERRORS, None, close=True))
 
 
 def _refusal(status: int, exc: BaseException | None, message: str | None) -> ArangoError:
@@ -90,10 +61,9 @@ def _refusal(status: int, exc: BaseException | None, message: str | None) -> Ara
 class HttpServer(web.Server):
     """Serves a dispatcher on as many connections as come."""
 
-    def __init__(self, dispatcher: Dispatcher, body_bytes_max: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, body_bytes_max: int, clock: Clock) -> None:
         super().__init__(
             self._handle,
-            request_factory=_make_request,
             access_log=None,
             keepalive_timeout=KEEP_ALIVE_S,
             max_line_size=URL_BYTES_MAX,
@@ -103,6 +73,7 @@ class HttpServer(web.Server):
         )
         self._dispatcher = dispatcher
         self._body_bytes_max = body_bytes_max
+        self._front = HeadFront(clock)
 
     def __call__(self) -> web.RequestHandler:
         return HttpProtocol(self, loop=self._loop, **self._kwargs)
@@ -112,19 +83,12 @@ class HttpServer(web.Server):
         answer = await self._dispatcher.answer(
             request.method, request.raw_path, request.headers, body.read
         )
-        origin = request.headers.get("Origin")
-        if request.method == "HEAD" or answer.length <= JOINED_BYTES_MAX:
-            response = _whole_response(answer, origin)
-            if body.is_withheld:
-                response.force_close()
-            return response
-        return await _stream(request, answer, origin)
+        return _as_response(HttpResponse(answer, self._front, request, close=body.is_withheld))
 
 
-def _make_request(
-    message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
-) -> HttpRequest:
-    return HttpRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
+def _as_response(response: HttpResponse) -> web.StreamResponse:
+    """What aiohttp's connection takes it for."""
+    return cast(web.StreamResponse, response)
 
 
 class _Body:
@@ -180,37 +144,3 @@ class _Body:
         if unpack is not None:
             unpack.finish()
         return b"".join(chunks)
-
-
-def _headers(answer: Answer, origin: str | None) -> CIMultiDict[str]:
-    combined = COMMON_HEADERS.copy()
-    combined.update(answer.headers)
-    if answer.status != 204:
-        combined["Content-Type"] = answer.content_type
-    if origin is not None:
-        combined["Access-Control-Allow-Origin"] = origin
-        combined["Access-Control-Allow-Credentials"] = "true"
-        combined["Access-Control-Expose-Headers"] = ", ".join(answer.headers) or "etag"
-    return combined
-
-
-def _whole_response(answer: Answer, origin: str | None) -> web.Response:
-    pieces = answer.pieces
-    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    return web.Response(status=answer.status, body=body, headers=_headers(answer, origin))
-
-
-async def _stream(
-    request: web.BaseRequest, answer: Answer, origin: str | None
-) -> web.StreamResponse:
-    """Send the pieces one by one: never joined, and dropped as soon as they are sent."""
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer, origin))
-    response.content_length = answer.length
-    await response.prepare(request)
-    pieces = answer.pieces
-    pieces.reverse()
-    while pieces:
-        await response.write(pieces.pop())
-        await asyncio.sleep(0)
-    await response.write_eof()
-    return response
