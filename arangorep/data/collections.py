@@ -61,7 +61,7 @@ def rename_collection(
     """
     old = collection.info
     given = body.get("name") if isinstance(body, dict) else None
-    if given == old.name:
+    if isinstance(given, str) and names.normalize_name(given) == old.name:
         return
     if old.is_system:
         raise Forbidden("forbidden: a system collection cannot be renamed")
