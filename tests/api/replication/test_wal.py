@@ -114,12 +114,12 @@ def test_creating_and_dropping_a_database(server: ServerThread, system: Api) -> 
     assert list(created) == ["tick", "type", "db", "data"]
     assert (created["type"], created["db"], created["data"]) == (1100, "näme", properties)
     assert tail(system, before).markers == []  # not of this database
-    (dropped,) = api_tail_global(system, before)
+    (dropped,) = global_tail(system, before)
     assert list(dropped) == ["tick", "type", "db"]
     assert (dropped["type"], dropped["db"]) == (1101, "näme")
 
 
-def api_tail_global(system: Api, after: int, **params: Any) -> list[Marker]:
+def global_tail(system: Api, after: int, **params: Any) -> list[Marker]:
     return system.tail(after, **{"global": "true", **params})
 
 
@@ -637,7 +637,7 @@ def test_system_collections_are_filtered(
         api.insert(name, {"_key": name})
         api.insert(name, [{}])
     if scope == "global":
-        markers = api_tail_global(system, before, **params)
+        markers = global_tail(system, before, **params)
     else:
         markers = api.tail(before, **params)
     assert [m["data"]["name"] for m in markers if m["type"] == 2000] == shown
@@ -715,14 +715,14 @@ def test_a_global_tail_shows_every_database(server: ServerThread, system: Api, a
         for client in (api, other):
             client.create_collection("c")
             client.insert("c", [{"_key": client.database}])
-        markers = api_tail_global(system, before)
+        markers = global_tail(system, before)
         assert [m["db"] for m in markers if m["type"] == 1100] == [other.database]
         for client in (api, other):
             own = [marker for marker in markers if marker["db"] == client.database]
             assert own == client.tail(before)
         # `collection` is only looked at within one database
-        assert api_tail_global(system, before, collection="nowhere") == markers
-    after = api_tail_global(system, before)
+        assert global_tail(system, before, collection="nowhere") == markers
+    after = global_tail(system, before)
     assert [m for m in after if m["db"] == other.database] == [
         marker for marker in after if marker["type"] == 1101
     ]
