@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-
-from common import COLLECTION, Connection, Result, ServerProcess, at_least, build_store, main
-from common import median, scratch
+from common import (
+    COLLECTION,
+    Connection,
+    Result,
+    ServerProcess,
+    at_least,
+    build_store,
+    main,
+    median,
+    scratch,
+)
 
 CONNECTIONS = 16
 SECONDS = 2.0

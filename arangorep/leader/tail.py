@@ -13,7 +13,7 @@ from struct import Struct
 
 from arangorep.errors import CorruptionError
 from arangorep.leader.inventory import Filter
-from arangorep.limits import CHUNK_BYTES_MAX, TAIL_CHUNK_BYTES_MIN
+from arangorep.limits import CHUNK_BYTES_MAX, SCAN_BYTES_GOAL, TAIL_CHUNK_BYTES_MIN
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Scan
@@ -154,7 +154,7 @@ class _Reader:
                 return
             average = sum(map(len, block)) // len(block) + 1
             room = (self._goal - self._size) // average + 1
-            rows_goal = max(1, min(limit, 512 * 1024 // average, max(room, 16)))
+            rows_goal = max(1, min(limit, SCAN_BYTES_GOAL // average, max(room, 16)))
 
     def _add(self, block: list[bytes]) -> bool:
         """Take rows over; True when nothing more may follow."""

@@ -8,7 +8,6 @@ carries `Content-Length: 0`, which real clients need.
 
 from __future__ import annotations
 
-import asyncio
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -16,6 +15,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from arangorep.clock import Clock
+from arangorep.pacing import give_turn
 from arangorep.rest.answer import Answer
 
 JOINED_BYTES_MAX = 256 * 1024
@@ -99,7 +99,7 @@ class HttpResponse:
             pieces.reverse()
             while pieces:
                 await self._writer.write(pieces.pop())
-                await asyncio.sleep(0)
+                await give_turn()
         await self._writer.write_eof()
 
     def _head(self) -> bytes:

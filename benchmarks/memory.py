@@ -1,0 +1,74 @@
+"""How much memory do a dump and a tail of any size take? Peak resident memory above idle."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from common import (
+    COLLECTION,
+    Connection,
+    Result,
+    ServerProcess,
+    at_most,
+    build_store,
+    main,
+    scratch,
+)
+
+MIB = 1024 * 1024
+RSS_MIB_MAX = 100
+HUGE = 1 << 40
+"""A chunk size beyond everything: the server clamps it."""
+
+
+def peak_mib(server: ServerProcess, work: Callable[[], None]) -> float:
+    """Peak of resident memory during `work` above what it was before, MiB."""
+    folder = Path(f"/proc/{server.process.pid}")
+    before = server.rss_bytes()
+    (folder / "clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
+    work()
+    found = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text(encoding="ascii"))
+    assert found is not None
+    return (int(found[1]) * 1024 - before) / MIB
+
+
+def read_all(port: int, path: str, batch: bool) -> None:
+    """Ask for chunk after chunk with the largest size, discarding bodies."""
+    connection = Connection(port)
+    after = "0"
+    suffix = ""
+    if batch:
+        made = connection.json("POST", "/_api/replication/batch", {"ttl": 600})
+        suffix = f"&batchId={made['id']}"
+    while True:
+        status, headers, _, _ = connection.request(
+            "GET", f"{path}{suffix}&from={after}", keep=False
+        )
+        assert status in (200, 204), status
+        after = headers["x-arango-replication-lastincluded"]
+        if headers["x-arango-replication-checkmore"] == "false":
+            break
+    connection.close()
+
+
+def run(arguments: argparse.Namespace) -> list[Result]:
+    """One dump and one tail over everything, each on a server that has just started."""
+    dump = f"/_api/replication/dump?collection={COLLECTION}&useEnvelope=false&chunkSize={HUGE}"
+    tail = f"/_api/wal/tail?global=true&chunkSize={HUGE}"
+    peaks = {}
+    with scratch() as path:
+        build_store(path / "data", arguments.documents)
+        for name, url, batch in (("dump", dump, True), ("tail", tail, False)):
+            with ServerProcess(path / "data") as server:
+                peaks[name] = peak_mib(server, lambda: read_all(server.port, url, batch))  # noqa: B023
+    return [
+        at_most(f"{name}: MiB above idle / {RSS_MIB_MAX}", peak / RSS_MIB_MAX, 1, mib=peak)
+        for name, peak in peaks.items()
+    ]
+
+
+if __name__ == "__main__":
+    main(run)
