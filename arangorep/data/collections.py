@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.transactions import Transaction
-from arangorep.errors import BadParameter, DuplicateName, Forbidden, IllegalName
+from arangorep.errors import DuplicateName, Forbidden, IllegalName
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit, DropCollection, PutCollection
 from arangorep.storage.store import Store
@@ -129,10 +127,3 @@ def _log_definition(
         dumps(info.definition(last_value)),
     )
     commit.log(kind, database.info.id, info.id, tick, line)
-
-
-def require_object(body: object) -> dict[str, Any]:
-    """Errors: 400/10 when the body is not an object."""
-    if not isinstance(body, dict):
-        raise BadParameter("bad parameter: the body must be an object")
-    return body
