@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> list[Result]:
         build_store(path / "data", arguments.documents)
         for name, url, batch in (("dump", dump, True), ("tail", tail, False)):
             with ServerProcess(path / "data") as server:
-                peaks[name] = peak_mib(server, lambda: read_all(server.port, url, batch))  # noqa: B023
+                peaks[name] = peak_mib(server, lambda: read_all(server.port, url, batch))
     return [
         at_most(f"{name}: MiB above idle / {RSS_MIB_MAX}", peak / RSS_MIB_MAX, 1, mib=peak)
         for name, peak in peaks.items()
