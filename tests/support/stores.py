@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from support.memory_engine import MemoryEngine
@@ -19,6 +21,7 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Engine, Family, WriteSet
 from arangorep.storage.integrity import read_all
 from arangorep.storage.log import HEADER_BYTES
+from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
 
@@ -26,18 +29,58 @@ T = TypeVar("T")
 
 
 class WriteFault(Exception):
-    """What a `FailingEngine` raises instead of writing."""
+    """What an engine raises instead of writing, inside `failing_writes`."""
 
 
-class FailingEngine(MemoryEngine):
-    """An engine whose writes fail as long as `failing` is set; nothing of them is applied."""
+@contextmanager
+def failing_writes(engine: Engine) -> Iterator[None]:
+    """Every write to the engine fails and changes nothing."""
 
-    failing = False
+    def refuse(changes: WriteSet) -> None:
+        raise WriteFault
 
-    def write(self, changes: WriteSet) -> None:
-        if self.failing:
-            raise WriteFault
-        super().write(changes)
+    engine.write = refuse
+    try:
+        yield
+    finally:
+        del engine.write
+
+
+class Bench:
+    """A store that can be stopped, killed and opened again; in memory, or on RocksDB in a folder.
+
+    Collections must be looked up anew after `stop` and `crash`. The clock moves on each time.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.clock = ManualClock()
+        self._directory = directory
+        self._open(MemoryEngine() if directory is None else RocksEngine(directory))
+
+    def _open(self, engine: Engine) -> None:
+        self.clock.advance_s(1)
+        self.engine = engine
+        self.store = open_store(engine, self.clock)
+
+    def stop(self) -> None:
+        """Close the store cleanly and open it again."""
+        self.store.close()
+        self._reopen()
+
+    def crash(self) -> None:
+        """Lose all memory and open what the engine was given."""
+        self.engine.close()
+        self._reopen()
+
+    def _reopen(self) -> None:
+        if self._directory is not None:
+            self._open(RocksEngine(self._directory))
+        elif isinstance(self.engine, MemoryEngine):
+            self._open(self.engine.copy())
+
+    def end(self) -> None:
+        """Close the store for good."""
+        self.store.close()
 
 
 def open_store(engine: Engine | None = None, clock: Clock | None = None) -> Store:
