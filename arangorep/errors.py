@@ -116,14 +116,6 @@ class HttpBadParameter(ArangoError):
     default_message = "bad parameter"
 
 
-class HttpUnauthorized(ArangoError):
-    """Wrong credentials."""
-
-    error_num = 401
-    default_status = 401
-    default_message = "unauthorized"
-
-
 class HttpNotFound(ArangoError):
     """Nothing lives at this path."""
 
@@ -362,22 +354,6 @@ class InvalidEdgeAttribute(ArangoError):
     error_num = 1233
     default_status = 400
     default_message = "edge attribute missing or invalid"
-
-
-class DocumentRevisionBad(ArangoError):
-    """A `_rev` that no revision tree can hold."""
-
-    error_num = 1239
-    default_status = 400
-    default_message = "illegal document revision"
-
-
-class ClusterUnsupported(ArangoError):
-    """Only a cluster knows this."""
-
-    error_num = 1470
-    default_status = 501
-    default_message = "unsupported operation or parameter for clusters"
 
 
 class ClusterOnlyOnCoordinator(ArangoError):
