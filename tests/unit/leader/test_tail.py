@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.stores import finish, insert, make_collection, open_store, system
@@ -137,9 +136,8 @@ def test_the_log_may_grow_while_it_is_read() -> None:
     assert len(lines_of(read(store, last))) == 1
 
 
-@pytest.mark.parametrize("sizes", [[400_000] * 12, [100] * 4000])
-def test_a_long_answer_is_read_in_slices(sizes: list[int]) -> None:
-    store, before = write_all([Write(sizes, shown=True)])
+def test_a_long_answer_is_read_in_slices() -> None:
+    store, before = write_all([Write([100] * 4000, shown=True)])
     database = system(store)
     work = tail(
         store,
