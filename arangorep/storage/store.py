@@ -24,12 +24,12 @@ from arangorep.storage.commit import (
 )
 from arangorep.storage.engine import Engine, Family, WriteSet
 from arangorep.storage.log import OperationLog
-from arangorep.storage.recovery import load_catalog, recover_trees, tree_slices
+from arangorep.storage.recovery import build_tree, load_catalog, recover_trees, tree_slices
 from arangorep.storage.snapshot import Snapshot
 from arangorep.storage.state import CollectionState, Counters
 from arangorep.storage.ticks import TickCounter
-from arangorep.values.revision import HybridLogicalClock
-from arangorep.values.revision_tree import RevisionTree
+from arangorep.values.revision import REVISION_LOWER_BOUND, HybridLogicalClock
+from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
 
 FORMAT_VERSION = b"1"
 
@@ -48,7 +48,9 @@ class Store:
         load_catalog(engine, self.catalog)
         self.trees_valid = recover_trees(engine, self.catalog, self.log)
         known = [collection.state.counters for collection in self.catalog.collections]
-        self._hlc = HybridLogicalClock(max((c.revision for c in known), default=0))
+        # a machine without a battery may wake up in 1970, before what a tree can hold
+        newest = max((c.revision for c in known), default=0)
+        self._hlc = HybridLogicalClock(max(newest, REVISION_LOWER_BOUND))
         self.largest_bytes = max((c.largest_bytes for c in known), default=0)
         """The largest document ever stored in any collection."""
         self._epoch = 0
@@ -115,7 +117,7 @@ class Store:
         for collection_id, delta in commit.deltas.items():
             collection = self.catalog.collection_by_id(collection_id)
             if collection is not None:
-                self._apply_delta(collection.state, delta, counters[collection_id], collection_id)
+                self._apply_delta(collection, delta, counters[collection_id])
         if segment is not None:
             self.log.appended(segment)
 
@@ -130,17 +132,20 @@ class Store:
         )
 
     def _apply_delta(
-        self, state: CollectionState, delta: CollectionDelta, counters: Counters, cid: int
+        self, collection: Collection, delta: CollectionDelta, counters: Counters
     ) -> None:
+        state = collection.state
         if self._snapshots and state.epoch < self._epoch:
             state.preserve(self._epoch)
-            self._preserved.add(cid)
-        if delta.cleared:
-            state.tree.clear()
-        if delta.inserted:
+            self._preserved.add(collection.info.id)
+        try:
+            if delta.cleared:
+                state.tree.clear()
             state.tree.insert(delta.inserted)
-        if delta.removed:
             state.tree.remove(delta.removed)
+        except RevisionTreeError:
+            # the documents are written and right; a tree that disagrees with them is not
+            state.tree = build_tree(self.engine, collection)
         state.counters = counters
         state.tree_dirty = True
         self.largest_bytes = max(self.largest_bytes, counters.largest_bytes)
