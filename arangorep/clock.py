@@ -53,6 +53,13 @@ class ManualClock:
         self._monotonic_us += step_us
 
 
+stopwatch_s = time.perf_counter
+"""Seconds for measuring how long something took; decides nothing but when to take a turn.
+
+An event loop's own time is no substitute: uvloop's stands still between two rounds of the loop.
+"""
+
+
 def iso_time(wall_us: int) -> str:
     """`2026-08-04T15:28:26Z`: how every replication answer writes a moment (UTC, whole seconds)."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_us // 1_000_000))

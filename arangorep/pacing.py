@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+from arangorep.clock import stopwatch_s
+
 T = TypeVar("T")
 
 TURN_S = 0.0002
@@ -24,8 +26,7 @@ async def give_turn() -> None:
 
 async def drive(work: Generator[None, None, T]) -> T:
     """Run sliced work to its end, letting the event loop turn between slices."""
-    now = asyncio.get_running_loop().time
-    turn_ends = now() + TURN_S
+    turn_ends = stopwatch_s() + TURN_S
     try:
         while True:
             try:
@@ -33,9 +34,9 @@ async def drive(work: Generator[None, None, T]) -> T:
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            if now() >= turn_ends:
+            if stopwatch_s() >= turn_ends:
                 await give_turn()
-                turn_ends = now() + TURN_S
+                turn_ends = stopwatch_s() + TURN_S
     finally:
         work.close()
 
@@ -105,11 +106,11 @@ class LoopMonitor:
         self.held_max_s = 0.0
 
     def _expect(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = loop.time() + self._interval_s
-        self._handle = loop.call_at(due, self._tick, loop, due)
+        due = stopwatch_s() + self._interval_s
+        self._handle = loop.call_later(self._interval_s, self._tick, loop, due)
 
     def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        late_s = loop.time() - due
+        late_s = stopwatch_s() - due
         self.held_max_s = max(self.held_max_s, late_s)
         if late_s > self._interval_s:
             self.held_total_s += late_s

@@ -23,8 +23,13 @@ def dumps(value: Any) -> bytes:
 
     Errors: 400/600 for what nests so deep that it cannot be written; it came from `loads_shallow`.
     """
+    return dumps_all([value])[0]
+
+
+def dumps_all(values: list[Any]) -> list[bytes]:
+    """`dumps` of each. Errors: 400/600 when any of them nests too deep."""
     try:
-        return orjson.dumps(value)
+        return [orjson.dumps(value) for value in values]
     except orjson.JSONEncodeError as error:
         if "Recursion limit" in str(error):
             raise CorruptedJson(_TOO_DEEP) from None
