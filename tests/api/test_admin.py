@@ -144,7 +144,7 @@ def test_the_loop_monitor(system: Api) -> None:
     assert system.delete("/_admin/arangorep/loop").json()["heldTotalSeconds"] >= 0
 
 
-# -- not part of this server -----------------------------------------------------------------------
+# -- not part of this server ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_is_not_part_of_this_server_says_so(system: Api, method: str, path:
     assert error_of(system.request(method, path, body)) == (501, 9)
 
 
-# -- read-only mode --------------------------------------------------------------------------------
+# -- read-only mode ------------------------------------------------------------------------------
 
 
 def test_the_mode_is_shown_everywhere(system: Api) -> None:
