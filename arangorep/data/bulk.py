@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from arangorep.codec.json import dumps_all, may_be_too_deep
@@ -30,8 +31,13 @@ KEY_FRONT = b'{"_key":"'
 _all_keys = re.compile(rf"(?:{KEY_PATTERN}\n)+").fullmatch
 
 
-Inserted = tuple[list[str], range, list[bytes]]
-"""Keys, revisions and rows of a block."""
+@dataclass(frozen=True, slots=True)
+class InsertedBlock:
+    """Keys, revisions and rows of new documents."""
+
+    keys: list[str]
+    revisions: range
+    rows: list[bytes]
 
 
 def insert_block(
@@ -39,7 +45,7 @@ def insert_block(
     options: KeyOptions,
     documents: list[Any],
     next_tick: Callable[[], int],
-) -> Inserted | None:
+) -> InsertedBlock | None:
     """Store new documents; None, with nothing changed, when the block is not plain.
 
     `uuid` keys and user keys of an autoincrement collection are left to the slow way.
@@ -75,7 +81,7 @@ def insert_block(
         tails = [b"," + text[1:] if len(text) > 2 else b"}" for text in texts]
     writer.last_value = last_value
     revisions, rows = writer.put_block(names, tails)
-    return keys, revisions, rows
+    return InsertedBlock(keys, revisions, rows)
 
 
 def _are_plain(documents: list[Any]) -> bool:

@@ -6,13 +6,11 @@ form is a generator that gives the caller its turn every `WRITE_ROWS_PER_SLICE` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import repeat
 from typing import Any, NamedTuple
 
-from arangorep.data.bulk import insert_block
+from arangorep.data.bulk import InsertedBlock, insert_block
 from arangorep.data.transactions import CollectionWriter, Transaction, body_of
 from arangorep.errors import (
     ArangoError,
@@ -58,6 +56,39 @@ class WriteResult(NamedTuple):
 
 Operation = Callable[[object], WriteResult]
 Outcome = WriteResult | ArangoError
+
+
+class Outcomes:
+    """What became of the items of an array, in their order.
+
+    `parts` keeps blocks of plain inserts as they are: an object for each would cost more than the
+    rest of their way.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts: list[InsertedBlock | list[Outcome]] = []
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether nothing was written; also of an empty array."""
+        return all(isinstance(outcome, ArangoError) for outcome in self)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        for part in self.parts:
+            if isinstance(part, InsertedBlock):
+                for key, revision, row in zip(part.keys, part.revisions, part.rows, strict=True):
+                    yield WriteResult(key, revision, 0, row)
+            else:
+                yield from part
+
+
+def _outcome(operation: Operation, item: object) -> Outcome:
+    try:
+        return operation(item)
+    except ArangoError as error:
+        return error
 
 
 class DocumentWriter:
@@ -141,32 +172,22 @@ class DocumentWriter:
 
     # -- array operations ------------------------------------------------------------------------
 
-    def each(self, items: list[Any], operation: Operation) -> Generator[None, None, list[Outcome]]:
+    def each(self, items: list[Any], operation: Operation) -> Generator[None, None, Outcomes]:
         """Apply `operation` to every item; one that fails is reported in its place."""
-        outcomes: list[Outcome] = []
+        outcomes = Outcomes()
         inserts = operation == self.insert
         for start in range(0, len(items), WRITE_ROWS_PER_SLICE):
             block = items[start : start + WRITE_ROWS_PER_SLICE]
-            done = self._insert_block(block) if inserts else None
-            if done is not None:
-                outcomes += done
-                yield
-                continue
-            for item in block:
-                try:
-                    outcomes.append(operation(item))
-                except ArangoError as error:
-                    outcomes.append(error)
+            inserted = self._insert_block(block) if inserts else None
+            if inserted is not None:
+                outcomes.parts.append(inserted)
+            else:
+                outcomes.parts.append([_outcome(operation, item) for item in block])
             yield
         return outcomes
 
-    def _insert_block(self, block: list[Any]) -> list[WriteResult] | None:
-        found = insert_block(self._writer, self._key_options, block, self._next_tick)
-        if found is None:
-            return None
-        # twice as fast as calling the class, and nothing else is left to save here
-        make = partial(tuple.__new__, WriteResult)
-        return list(map(make, zip(*found[:2], repeat(0), found[2], repeat(None))))
+    def _insert_block(self, block: list[Any]) -> InsertedBlock | None:
+        return insert_block(self._writer, self._key_options, block, self._next_tick)
 
     # -- parts -------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family
+from arangorep.storage.keys import pack_range
 from arangorep.storage.log import HEADER_BYTES, SCOPE_BYTES, pack_header
 from arangorep.storage.rows import build_row, row_key
 from arangorep.storage.store import Store
@@ -202,11 +203,12 @@ class CollectionWriter:
             b'{"_key":"%b","_id":"%b/%b","_rev":"%b"%b' % (key, name, key, text, tail)
             for key, text, tail in zip(names, texts, tails, strict=True)
         ]
-        packed = [revision.to_bytes(8, "big") for revision in revisions]
         prefix = self._prefix
+        packed = pack_range(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
-        positions = [tick.to_bytes(8, "big") for tick in ticks]
+        size = sum(map(len, rows))
+        positions = pack_range(ticks)
         scope = pack_header(MarkerType.DOCUMENT, 0, *self._scope, 0, 0, 0)[:SCOPE_BYTES]
         line = b'{"tick":"%d","type":2300,' + self._line_scope.replace(b"%", b"%%") + b"%b}\n"
         form = scope.replace(b"%", b"%%") + b"%b%b" + bytes(8) + line
@@ -215,7 +217,7 @@ class CollectionWriter:
             for position, each, tick, row in zip(positions, packed, ticks, rows, strict=True)
         ]
         self._log.update(zip(positions, entries, strict=True))
-        self._staged.log_bytes += sum(map(len, entries))
+        self._staged.log_bytes += count * len(form) + size
         self._staged.last_tick = ticks[-1]
         self._delta.inserted.extend(revisions)
         self._delta.largest_bytes = max(self._delta.largest_bytes, max(map(len, rows)))

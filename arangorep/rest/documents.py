@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from arangorep.codec.json import dumps
+from arangorep.data.bulk import InsertedBlock
 from arangorep.data.documents import (
     DocumentWriter,
     Operation,
-    Outcome,
+    Outcomes,
     WriteOptions,
     WriteResult,
     check_revision,
@@ -38,7 +39,6 @@ from arangorep.rest.context import Request
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import identities
 from arangorep.storage.store import Store
-from arangorep.values.collection import EDGE
 from arangorep.values.document import key_of
 from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
 
@@ -259,21 +259,18 @@ async def _write(
         transaction = Transaction(services.store, request.database, grouped=many)
         writer = DocumentWriter(transaction, collection, options)
         run: Operation = getattr(writer, operation)
-        if many:
-            outcomes = await drive(writer.each(body, run))
-        else:
-            outcomes = [_run_single(run, body)]
+        outcomes = await drive(writer.each(body, run)) if many else _run_single(run, body)
         transaction.commit()
-    failed = all(isinstance(outcome, ArangoError) for outcome in outcomes)
+    failed = isinstance(outcomes, Outcomes) and outcomes.all_failed
     if wishes.wait_for_sync and not failed:
         await services.group_sync.wait()
     status = _status(operation, wishes, failed)
-    if many:
+    if isinstance(outcomes, Outcomes):
         return await _describe_many(collection, outcomes, wishes, status)
-    return _describe_single(request, collection, outcomes[0], wishes, status)
+    return _describe_single(request, collection, outcomes, wishes, status)
 
 
-def _run_single(run: Operation, body: object) -> Outcome:
+def _run_single(run: Operation, body: object) -> WriteResult:
     try:
         return run(body)
     except Conflict as error:
@@ -288,9 +285,8 @@ def _status(operation: str, wishes: _Wishes, failed: bool) -> int:
 
 
 def _describe_single(
-    request: Request, collection: Collection, outcome: Outcome, wishes: _Wishes, status: int
+    request: Request, collection: Collection, outcome: WriteResult, wishes: _Wishes, status: int
 ) -> Answer:
-    assert isinstance(outcome, WriteResult)  # a failed single operation was raised
     if wishes.silent:
         return json_answer({}, status)
     database, name = quote(request.database_name), collection.info.name
@@ -332,44 +328,39 @@ class _Items:
 
 
 async def _describe_many(
-    collection: Collection, outcomes: Sequence[Outcome], wishes: _Wishes, status: int
+    collection: Collection, outcomes: Outcomes, wishes: _Wishes, status: int
 ) -> Answer:
-    items = await drive(_describe_each(collection, outcomes, wishes))
+    items = await drive(_describe_each(collection.name_json, outcomes, wishes))
     if wishes.silent and not items.errors:
         return json_answer({}, status)
     return _array_answer(items, status)
 
 
-def _new_rows(block: Sequence[Outcome]) -> list[bytes] | None:
-    """The rows of a block in which everything was inserted newly."""
-    rows = [
-        outcome[3]
-        for outcome in block
-        if type(outcome) is WriteResult and outcome[3] is not None and not outcome[2]
-    ]
-    return rows if len(rows) == len(block) else None
-
-
 def _describe_each(
-    collection: Collection, outcomes: Sequence[Outcome], wishes: _Wishes
+    name_json: bytes, outcomes: Outcomes, wishes: _Wishes
 ) -> Generator[None, None, _Items]:
-    name_json = collection.name_json
-    is_bare = collection.info.type != EDGE and not (wishes.return_new or wishes.silent)
     items = _Items()
-    for start in range(0, len(outcomes), WRITE_ROWS_PER_SLICE):
-        block = outcomes[start : start + WRITE_ROWS_PER_SLICE]
-        new_rows = _new_rows(block) if is_bare else None
-        if new_rows is not None:
-            items.rows += identities(new_rows, name_json)
-            yield
-            continue
-        for outcome in block:
-            if isinstance(outcome, ArangoError):
-                items.fail(outcome)
-            elif not wishes.silent:
-                items.rows.append(_item(name_json, outcome, wishes))
+    for part in outcomes.parts:
+        if isinstance(part, InsertedBlock):
+            items.rows += _describe_block(name_json, part, wishes)
+        else:
+            for outcome in part:
+                if isinstance(outcome, ArangoError):
+                    items.fail(outcome)
+                elif not wishes.silent:
+                    items.rows.append(_item(name_json, outcome, wishes))
         yield
     return items
+
+
+def _describe_block(name_json: bytes, block: InsertedBlock, wishes: _Wishes) -> list[bytes]:
+    if wishes.silent:
+        return []
+    fronts = identities(block.rows, name_json)
+    if not wishes.return_new:
+        return fronts
+    pairs = zip(fronts, block.rows, strict=True)
+    return [b'%b,"new":%b}' % (front[:-1], row) for front, row in pairs]
 
 
 def _array_answer(items: _Items, status: int) -> Answer:

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 FORMAT: Final = b"format"
 SERVER_ID: Final = b"server-id"
 TICKS: Final = b"ticks"
@@ -42,6 +44,12 @@ U64_MAX: Final = 2**64 - 1
 def u64(number: int) -> bytes:
     """Eight bytes, big-endian."""
     return number.to_bytes(8, "big")
+
+
+def pack_range(numbers: range) -> list[bytes]:
+    """`u64` of consecutive numbers."""
+    packed = np.arange(numbers.start, numbers.stop, dtype=np.uint64).astype(">u8").tobytes()
+    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
 
 
 def from_u64(data: bytes) -> int:

@@ -12,8 +12,9 @@ What the library does not tell (each has a contract test):
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from rocksdict import (
     RdictIter,
     ReadOptions,
     WriteBatch,
+    WriteOptions,
 )
 
 from arangorep.errors import CorruptionError, StartupError
@@ -183,6 +185,9 @@ class RocksEngine:
         except Exception as error:
             raise StartupError(_why_not_open(path, error)) from error
         self._path = path
+        self._write_options = WriteOptions()
+        # the rows of a family ascend within a batch: a quarter less for the memory tables
+        self._write_options.memtable_insert_hint_per_batch = True
         self._handles = {family: self._db.get_column_family(family.value) for family in Family}
         self._columns = {
             family: self._db.get_column_family_handle(family.value) for family in Family
@@ -205,12 +210,16 @@ class RocksEngine:
         # grouped by family: alternating kinds would cost 1.5 times as much in the memory tables
         for family in WRITE_ORDER:
             column = self._columns[family]
-            for key, value in changes.entries[family].items():
-                if value is None:
-                    delete(key, column)
-                else:
-                    put(key, value, column)
-        self._db.write(batch)
+            entries = changes.entries[family]
+            if None in entries.values():
+                for key, value in entries.items():
+                    if value is None:
+                        delete(key, column)
+                    else:
+                        put(key, value, column)
+            else:  # without a line of Python for each row
+                deque(map(put, entries, entries.values(), repeat(column)), maxlen=0)
+        self._db.write(batch, self._write_options)
 
     def scan(self, family: Family, start: bytes, end: bytes) -> Scan:
         return RocksScan(self._handles[family], start, end)
