@@ -5,6 +5,7 @@ Reads everything, changes nothing. Each finding is a sentence for a person.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from arangorep.codec.json import loads_shallow
@@ -156,6 +157,15 @@ def _check_words(store: Store, words: dict[tuple[int, str], int]) -> Iterator[st
             yield (
                 f"collection {collection.info.name}: the log's last word on {key} "
                 "is not what is stored"
+            )
+    alive = Counter(collection_id for (collection_id, _), revision in words.items() if revision)
+    for collection in store.catalog.collections:
+        # a collection younger than the pruned part of the log stands in it whole
+        in_log = alive[collection.info.id]
+        if collection.info.id > store.log.floor and in_log != collection.count:
+            yield (
+                f"collection {collection.info.name}: the log tells of {in_log} documents, "
+                f"there are {collection.count}"
             )
 
 
