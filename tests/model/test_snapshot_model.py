@@ -183,12 +183,13 @@ class SnapshotMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.copies)
     @rule(data=st.data(), name=names)
     def read_all(self, data: st.DataObject, name: str) -> None:
-        """A scan from the first document on, whatever else is being read."""
+        """Scans from the first document on, whatever else is being read."""
         copy = self.copies[data.draw(st.integers(0, len(self.copies) - 1))]
-        reading = self.begin(copy, self.collection(name))
-        while block := reading.scan.take():
-            reading.read += block
-        assert reading.read == reading.expected
+        for rows in (1000, 3):
+            reading = self.begin(copy, self.collection(name))
+            while block := reading.scan.take(rows):
+                reading.read += block
+            assert reading.read == reading.expected
 
     @precondition(lambda self: self.copies)
     @rule(data=st.data(), name=names, rows=st.integers(1, 20))
