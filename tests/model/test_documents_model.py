@@ -291,7 +291,8 @@ class DocumentsMachine(RuleBasedStateMachine):
         transaction = Transaction(store, system(store), grouped=True)
         writer = DocumentWriter(transaction, collection, options)
         items = [step for steps in work for step in steps]
-        outcomes = finish(writer.each([self.written(step, None) for step in items], writer.insert))
+        documents = [self.written(step, None) for step in items]
+        outcomes = list(finish(writer.each(documents, writer.insert)))
         assert len(outcomes) == len(items)
         for step, outcome in zip(items, outcomes, strict=True):
             self.judge(step, content.documents.get(step.key or ""), options, outcome)
