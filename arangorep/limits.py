@@ -38,6 +38,9 @@ AUTOINCREMENT_INCREMENT_MAX: Final = 65535
 STORED_VALUES_MAX: Final = 32
 """Attributes in `storedValues` of a persistent index."""
 
+INDEX_TERMS_MAX: Final = 100_000
+"""Entries of one document in one unique index: several `[*]` multiply. More: 400 / 32."""
+
 # -- slices: how long one piece of work may hold the event loop -------------------------------
 
 SCAN_ROWS_MAX: Final = 512

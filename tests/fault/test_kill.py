@@ -109,7 +109,9 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, seed: int) -> Non
         assert api.post("/_api/index", body, collection="c").status_code == 201
     for _ in range(2):
         known = contents(server.url)
-        writers = [Writer(number, server.url, random_.randrange(1 << 30)) for number in range(WRITERS)]
+        writers = [
+            Writer(number, server.url, random_.randrange(1 << 30)) for number in range(WRITERS)
+        ]
         threads = [threading.Thread(target=writer.run) for writer in writers]
         for thread in threads:
             thread.start()
