@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arangorep.codec.json import dumps, json_text
+from arangorep.data.markers import log_marker
 from arangorep.data.transactions import Transaction
 from arangorep.errors import DuplicateName, Forbidden, IllegalName
 from arangorep.storage.catalog import Collection, Database
@@ -71,15 +72,9 @@ def rename_collection(
     commit = Commit()
     info = old.renamed_to(name)
     commit.catalog.append(PutCollection(info))
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","db":"%b","cuid":"%b","type":%d,"data":{"name":"%b"}}\n' % (
-        tick,
-        database.name_json,
-        collection.guid_json,
-        MarkerType.COLLECTION_RENAME,
-        json_text(name),
-    )
-    commit.log(MarkerType.COLLECTION_RENAME, database.info.id, info.id, tick, line)
+    data = b'{"name":"%b"}' % json_text(name)
+    kind = MarkerType.COLLECTION_RENAME
+    log_marker(store, commit, kind, database.identity, collection.identity, data)
     store.commit(commit)
 
 
@@ -92,14 +87,8 @@ def drop_collection(
         raise Forbidden("forbidden: a system collection is only dropped with isSystem=true")
     commit = Commit()
     commit.catalog.append(DropCollection(info.id))
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","type":%d,"db":"%b","cuid":"%b"}\n' % (
-        tick,
-        MarkerType.COLLECTION_DROP,
-        database.name_json,
-        collection.guid_json,
-    )
-    commit.log(MarkerType.COLLECTION_DROP, database.info.id, info.id, tick, line)
+    kind = MarkerType.COLLECTION_DROP
+    log_marker(store, commit, kind, database.identity, collection.identity)
     store.commit(commit)
 
 
@@ -118,12 +107,6 @@ def _log_definition(
     kind: MarkerType,
     commit: Commit,
 ) -> None:
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","db":"%b","cuid":"%b","type":%d,"data":%b}\n' % (
-        tick,
-        database.name_json,
-        json_text(info.guid),
-        kind,
-        dumps(info.definition(last_value)),
-    )
-    commit.log(kind, database.info.id, info.id, tick, line)
+    data = dumps(info.definition(last_value))
+    identity = (info.id, json_text(info.guid))
+    log_marker(store, commit, kind, database.identity, identity, data)

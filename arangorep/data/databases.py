@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.collections import stage_new_collection
+from arangorep.data.markers import log_marker
 from arangorep.errors import (
     DatabaseNameInvalid,
     DuplicateName,
@@ -53,27 +54,16 @@ def drop_database(store: Store, name: str) -> None:
         raise Forbidden("forbidden: the system database cannot be dropped")
     commit = Commit()
     commit.catalog.append(DropDatabase(database.info.id))
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","type":%d,"db":"%b"}\n' % (
-        tick,
-        MarkerType.DATABASE_DROP,
-        database.name_json,
-    )
-    commit.log(MarkerType.DATABASE_DROP, database.info.id, 0, tick, line)
+    log_marker(store, commit, MarkerType.DATABASE_DROP, database.identity)
     store.commit(commit)
 
 
 def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...]) -> None:
     commit = Commit()
     commit.catalog.append(PutDatabase(info))
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","type":%d,"db":"%b","data":%b}\n' % (
-        tick,
-        MarkerType.DATABASE_CREATE,
-        json_text(info.name),
-        dumps(info.properties()),
-    )
-    commit.log(MarkerType.DATABASE_CREATE, info.id, 0, tick, line)
+    identity = (info.id, json_text(info.name))
+    data = dumps(info.properties())
+    log_marker(store, commit, MarkerType.DATABASE_CREATE, identity, data=data)
     for name in system_collections:
         collection, last_value = parse_collection(
             {"name": name, "isSystem": True},

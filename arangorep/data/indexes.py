@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from arangorep.codec.json import dumps, loads_shallow
+from arangorep.data.markers import log_marker
 from arangorep.errors import (
     DuplicateIdentifier,
     Forbidden,
@@ -49,15 +50,8 @@ def create_index(
     commit = Commit()
     commit.catalog.append(PutCollection(collection.info.with_indexes((*present, index))))
     commit.changes.entries[Family.META][keys.BUILDING + keys.u64(index.id)] = None
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","type":%d,"db":"%b","cuid":"%b","data":%b}\n' % (
-        tick,
-        MarkerType.INDEX_CREATE,
-        database.name_json,
-        collection.guid_json,
-        dumps(index.describe()),
-    )
-    commit.log(MarkerType.INDEX_CREATE, database.info.id, collection.info.id, tick, line)
+    kind, data = MarkerType.INDEX_CREATE, dumps(index.describe())
+    log_marker(store, commit, kind, database.identity, collection.identity, data)
     store.commit(commit)
     return index, True
 
@@ -137,14 +131,7 @@ def drop_index(store: Store, database: Database, collection: Collection, handle:
     commit.catalog.append(PutCollection(collection.info.with_indexes(rest)))
     prefix = keys.u64(index.id)
     commit.clear_rows(Family.INDEX, prefix, keys.after(prefix))
-    tick = store.ticks.next()
-    line = b'{"tick":"%d","type":%d,"db":"%b","cuid":"%b","data":{"id":"%d"}}\n' % (
-        tick,
-        MarkerType.INDEX_DROP,
-        database.name_json,
-        collection.guid_json,
-        index.id,
-    )
-    commit.log(MarkerType.INDEX_DROP, database.info.id, collection.info.id, tick, line)
+    kind, data = MarkerType.INDEX_DROP, b'{"id":"%d"}' % index.id
+    log_marker(store, commit, kind, database.identity, collection.identity, data)
     store.commit(commit)
     return index.id

@@ -12,6 +12,7 @@ from operator import ge
 from typing import Any
 
 from arangorep.codec.json import check_depth, json_text, loads_shallow, may_be_too_deep
+from arangorep.data.markers import log_marker
 from arangorep.errors import CorruptionError, UniqueConstraintViolated
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
@@ -98,6 +99,7 @@ class CollectionWriter:
         self._unique = [index for index in info.indexes if index.is_enforced]
         self._delta = staged.delta(info.id)
         self._scope = (transaction.database.info.id, info.id)
+        self._database = transaction.database.identity
         self._line_scope = b'"db":"%b","cuid":"%b","tid":"%b","data":' % (
             transaction.database.name_json,
             collection.guid_json,
@@ -249,9 +251,8 @@ class CollectionWriter:
         delta.removed.clear()
         delta.cleared = True
         delta.revision = self._store.next_revision()
-        tick = self._store.ticks.next()
-        line = truncate_line(tick, self._line_scope)
-        self._staged.log(MarkerType.COLLECTION_TRUNCATE, *self._scope, tick, line)
+        kind = MarkerType.COLLECTION_TRUNCATE
+        log_marker(self._store, self._staged, kind, self._database, self.collection.identity)
         self._changed = True
 
     def finish(self) -> bool:
@@ -319,12 +320,6 @@ def clear_documents(collection: Collection, staged: Commit) -> None:
     for index in collection.info.indexes:
         prefix = keys.u64(index.id)
         staged.clear_rows(Family.INDEX, prefix, keys.after(prefix))
-
-
-def truncate_line(tick: int, scope: bytes) -> bytes:
-    """Marker 2004; `scope` is `"db":…,"cuid":…,"tid":…,"data":`, of which the ids are kept."""
-    ids = scope[: scope.rindex(b',"tid":')]
-    return b'{"tick":"%d","type":%d,%b}\n' % (tick, MarkerType.COLLECTION_TRUNCATE, ids)
 
 
 def _content(row: bytes) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class Collection:
         self.guid_json = json_text(info.guid)
 
     @property
+    def identity(self) -> tuple[int, bytes]:
+        """Id and globallyUniqueId, as markers name it."""
+        return self.info.id, self.guid_json
+
+    @property
     def count(self) -> int:
         return self.state.counters.count
 
@@ -49,6 +54,11 @@ class Database:
         self._by_name: dict[str, Collection] = {}
         self._by_id: dict[int, Collection] = {}
         self._by_guid: dict[str, Collection] = {}
+
+    @property
+    def identity(self) -> tuple[int, bytes]:
+        """Id and name, as markers name it."""
+        return self.info.id, self.name_json
 
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_name.values())
