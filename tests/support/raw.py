@@ -48,8 +48,18 @@ class RawConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave, whatever is under way. Twice does no harm."""
         self._stream.close()
         self._socket.close()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """This end, as the server sees it."""
+        host, port = self._socket.getsockname()
+        return host, port
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
