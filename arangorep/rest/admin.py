@@ -32,6 +32,7 @@ INDEX_TYPES = [
     "mdi-prefixed",
     "inverted",
 ]
+ENTERPRISE_SERVER_WORDS = ("jwt", "tls", "encryption")
 KEY_GENERATORS = ["padded", "uuid", "autoincrement", "traditional"]
 
 
@@ -89,7 +90,9 @@ async def engine(request: Request) -> Answer:
 
 
 async def server(request: Request) -> Answer:
-    """`/_admin/server/{role,id,mode,availability}`."""
+    """`/_admin/server/{role,id,mode,availability}`. Errors: 404/404, 405/405; 501/9."""
+    if request.parts and request.parts[0] in ENTERPRISE_SERVER_WORDS:
+        raise NotImplementedHere
     word = request.parts[0] if len(request.parts) == 1 else ""
     mode = "readonly" if request.services.read_only else "default"
     if word == "mode" and request.method == "PUT":
