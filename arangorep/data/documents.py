@@ -137,7 +137,7 @@ class DocumentWriter:
                 return WriteResult(key, old_revision)
             case "replace":
                 self._check_revision(key, old_revision, given_revision)
-                return self._write(key, old_revision, body)
+                return self._write(key, old_revision, body, body)
             case "update":
                 self._check_revision(key, old_revision, given_revision)
                 return self._merge(key, old_revision, body)
@@ -151,7 +151,7 @@ class DocumentWriter:
         key, old_revision, body = self._existing(document)
         if self._writer.is_edge:
             check_edge(body)
-        return self._write(key, old_revision, body)
+        return self._write(key, old_revision, body, body)
 
     def update(self, document: object) -> WriteResult:
         """Merge a patch. One that holds nothing but `_key` writes nothing. Errors: as `replace`."""
@@ -226,18 +226,21 @@ class DocumentWriter:
         )
         if self._writer.is_edge:
             check_edge(body)
-        return self._write(key, old_revision, body)
+        return self._write(key, old_revision, body, patch)
 
-    def _write(self, key: str, old_revision: int, body: dict[str, Any]) -> WriteResult:
+    def _write(
+        self, key: str, old_revision: int, body: dict[str, Any], given: dict[str, Any]
+    ) -> WriteResult:
+        """Store `body`, unless what the client gave has an outdated version."""
         old = self._present(old_revision)
-        if self._options.version_attribute and self._is_outdated(old, body):
+        if self._options.version_attribute and self._is_outdated(old, given):
             return WriteResult(key, old_revision, old_revision, old, old)
         revision, row = self._writer.put(key.encode(), old_revision, body)
         return WriteResult(key, revision, old_revision, row, old)
 
-    def _is_outdated(self, old_row: bytes, body: dict[str, Any]) -> bool:
+    def _is_outdated(self, old_row: bytes, given: dict[str, Any]) -> bool:
         name = self._options.version_attribute
-        old, new = body_of(old_row).get(name), body.get(name)
+        old, new = body_of(old_row).get(name), given.get(name)
         return _is_number(old) and _is_number(new) and new <= old  # type: ignore[operator]
 
 

@@ -115,8 +115,9 @@ def tail(
     from_present = request.after >= store.log.floor
     if request.after == last_tick:
         return TailResult([], 0, last_tick, last_tick, from_present)
-    reader = _Reader(request, visibility, last_tick)
-    scan = store.log.scan(request.after)
+    start = max(request.after, store.log.floor)
+    reader = _Reader(request, visibility, start, last_tick)
+    scan = store.log.scan(start)
     yield from reader.run(scan, rows_limit(store.largest_bytes))
     return TailResult(
         reader.pieces, reader.last_included, reader.last_scanned, store.log.last_tick, from_present
@@ -126,10 +127,12 @@ def tail(
 class _Reader:
     """One pass over the log for one answer."""
 
-    def __init__(self, request: TailRequest, visibility: Visibility, last_tick: int) -> None:
+    def __init__(
+        self, request: TailRequest, visibility: Visibility, start: int, last_tick: int
+    ) -> None:
         self.pieces: list[bytes] = []
         self.last_included = 0
-        self.last_scanned = request.after
+        self.last_scanned = start
         self._last_tick = last_tick
         self._to = request.to
         self._goal = min(max(request.chunk_bytes, TAIL_CHUNK_BYTES_MIN), CHUNK_BYTES_MAX)
@@ -158,19 +161,17 @@ class _Reader:
 
     def _add(self, block: list[bytes]) -> bool:
         """Take rows over; True when nothing more may follow."""
-        ends_here = _last(block, 0) > self._to
-        if ends_here:
-            block = [row for row in block if keys.from_u64(row[TICK_AT]) <= self._to]
         scopes = [row[:SCOPE_BYTES] for row in block]
         distinct = set(scopes)
         for scope in distinct - self._verdicts.keys():
             self._verdicts[scope] = self._visibility.judge(scope)
-        if all(self._verdicts[scope] is cut_header for scope in distinct):
+        plain = all(self._verdicts[scope] is cut_header for scope in distinct)
+        if plain and block and _last(block, 0) <= self._to:
             piece = b"".join([row[HEADER_BYTES:] for row in block])
-            if block and self._size + len(piece) < self._goal:
+            if self._size + len(piece) < self._goal:
                 self._take_all(block, scopes, distinct, piece)
-                return ends_here
-        return self._take_some(block, scopes) or ends_here
+                return False
+        return self._take_some(block, scopes)
 
     def _take_all(
         self, block: list[bytes], scopes: list[bytes], distinct: set[bytes], piece: bytes
@@ -184,12 +185,19 @@ class _Reader:
                 self._step(scope)
 
     def _take_some(self, block: list[bytes], scopes: list[bytes]) -> bool:
-        """Row by row: drop what is hidden, stop with the row that fills the chunk."""
+        """Row by row: drop what is hidden, stop with the row that fills the chunk or behind `to`.
+
+        A transaction that begins at or below `to` comes whole.
+        """
         lines: list[bytes] = []
         full = False
         for row, scope in zip(block, scopes, strict=True):
+            tick = keys.from_u64(row[TICK_AT])
+            if tick > self._to and not self._in_transaction:
+                full = True
+                break
             self._step(scope)
-            self.last_scanned = keys.from_u64(row[TICK_AT])
+            self.last_scanned = tick
             to_line = self._verdicts[scope]
             line = to_line(row) if to_line is not None else b""
             if line:

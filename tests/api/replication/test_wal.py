@@ -424,7 +424,6 @@ def test_from_is_exclusive_and_to_inclusive(api: Api, method: str) -> None:
             assert answer.from_present
 
 
-@pytest.mark.xfail(reason="leader/tail.py cuts a transaction at `to`")
 def test_to_does_not_cut_a_transaction(api: Api) -> None:
     """A transaction that begins at or below `to` comes whole (leader-api 7.5)."""
     api.create_collection("c")
@@ -788,7 +787,6 @@ def test_a_log_pruned_to_its_end(timed: TimedServer) -> None:
     assert tail(api, 0).from_present is False
 
 
-@pytest.mark.xfail(reason="leader/tail.py takes a log that was pruned to its end for a damaged one")
 @pytest.mark.parametrize("back", [1, 10**9])
 def test_from_before_a_log_pruned_to_its_end_is_not_present(timed: TimedServer, back: int) -> None:
     last = prune_everything(timed)
