@@ -88,24 +88,31 @@ class RocksScan:
 class RocksCursor:
     """An unbounded iterator that is sought anew for every read and checked at its end."""
 
-    __slots__ = ("_iterator",)
+    __slots__ = ("_failed", "_iterator")
 
     def __init__(self, handle: Rdict) -> None:
         iterator = handle.iter()
         # the view is fixed at creation; the first seek only places it
         self._iterator: RdictIter | None = iterator
+        self._failed = False
 
     def _seek(self, start: bytes) -> RdictIter:
         if self._iterator is None:
             raise ValueError("the cursor is closed")
-        self._iterator.seek(start)
-        return self._iterator
+        iterator = self._iterator
+        iterator.seek(start)
+        if not iterator.valid() and self._failed:
+            # the library repeats the last error for some blocks that are whole: go elsewhere first
+            iterator.seek_to_last()
+            iterator.seek(start)
+        self._failed = False
+        return iterator
 
-    @staticmethod
-    def _check(iterator: RdictIter) -> None:
+    def _check(self, iterator: RdictIter) -> None:
         try:
             iterator.status()
         except Exception as error:
+            self._failed = True
             raise CorruptionError(str(error)) from error
 
     def items(self, start: bytes, end: bytes, rows: int) -> list[tuple[bytes, bytes]]:

@@ -165,7 +165,6 @@ def test_reading_by_keys_over_damage_is_an_error(broken_documents: tuple[Api, Lo
     assert lives_on(api)
 
 
-@pytest.mark.xfail(reason="RocksCursor: the error stays for seeks to the file's earlier blocks")
 def test_damage_does_not_spread_to_what_is_whole(broken_documents: tuple[Api, Loaded]) -> None:
     """After an error the same batch still serves the documents of other blocks."""
     api, loaded = broken_documents
