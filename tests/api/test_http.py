@@ -542,7 +542,10 @@ OVERSIZED = b'{"name":"big","x":"' + b"y" * BODY_BYTES_MAX + b'"}'
         request_bytes("POST", "/_api/collection", OVERSIZED),
         chunked("/_api/collection", OVERSIZED[:1000], OVERSIZED[1000:]),
         request_bytes(
-            "POST", "/_api/collection", gzip.compress(OVERSIZED, mtime=0), {"Content-Encoding": "gzip"}
+            "POST",
+            "/_api/collection",
+            gzip.compress(OVERSIZED, mtime=0),
+            {"Content-Encoding": "gzip"},
         ),
         request_bytes(
             "POST",
