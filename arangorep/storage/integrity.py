@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from struct import error as StructError
 
 from arangorep.codec.json import loads_shallow
 from arangorep.errors import ArangoError, CorruptionError
@@ -69,6 +70,8 @@ def _check_document(
         document = loads_shallow(row)
         key, text = document["_key"], document["_rev"]
     except (ArangoError, KeyError, TypeError):
+        key = text = None
+    if not isinstance(key, str) or not isinstance(text, str):
         return f"the document of revision {revision} cannot be read"
     if parse_revision(text) != revision:
         return f"document {key} has _rev {text}, but is stored under revision {revision}"
@@ -96,6 +99,9 @@ def _check_orphans(store: Store) -> Iterator[str]:
     """Rows below an id that the catalog does not know."""
     known = {collection.info.id for collection in store.catalog.collections}
     indexes = {i.id for c in store.catalog.collections for i in c.info.indexes}
+    # entries of an index whose build was cut off are removed at the next start
+    for note, _ in read_all(store.engine, Family.META, keys.BUILDING):
+        indexes.add(keys.from_u64(note[len(keys.BUILDING) :]))
     for family, ids in (
         (Family.DOCUMENTS, known),
         (Family.PRIMARY, known),
@@ -123,15 +129,16 @@ def _check_log(store: Store) -> Iterator[str]:
     words: dict[tuple[int, str], int] = {}
     for key, row in read_all(store.engine, Family.LOG, b""):
         tick = keys.from_u64(key)
-        kind, _, _, cid, inside, revision, _ = HEADER.unpack_from(row)
+        try:
+            kind, _, _, cid, inside, revision, _ = HEADER.unpack_from(row)
+            marker = loads_shallow(row[HEADER_BYTES:])
+        except (StructError, ArangoError):
+            last = tick
+            yield f"the marker at tick {tick} cannot be read"
+            continue
         if tick <= last or inside != tick:
             yield f"the log is out of order at tick {tick}"
         last = tick
-        try:
-            marker = loads_shallow(row[HEADER_BYTES:])
-        except ArangoError:
-            yield f"the marker at tick {tick} cannot be read"
-            continue
         if kind in (MarkerType.TRANSACTION_START, MarkerType.TRANSACTION_COMMIT):
             if is_open == (kind == MarkerType.TRANSACTION_START):
                 yield f"a transaction is not closed before tick {tick}"
