@@ -237,7 +237,8 @@ class DumpMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         """Move everything into files and throw away what nobody can see."""
         engine = self.server.server.node.store.engine
-        self.server.call(lambda: (engine.flush(), engine.compact()))
+        self.server.call(engine.flush)
+        self.server.call(engine.compact)
 
     # -- batches ---------------------------------------------------------------------------------
 

@@ -30,7 +30,12 @@ class TimedServer:
 
     def sweep(self) -> None:
         """What the background does every few seconds."""
-        self.thread.call(lambda: (self.services.batches.sweep(), self.services.clients.sweep()))
+
+        def both() -> None:
+            self.services.batches.sweep()
+            self.services.clients.sweep()
+
+        self.thread.call(both)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass and sweep."""
@@ -45,4 +50,5 @@ class TimedServer:
         """`clients` of logger-state in the client's database."""
         response = self.api.get("/_api/replication/logger-state")
         assert response.status_code == 200, response.text
-        return response.json()["clients"]
+        clients: list[dict[str, Any]] = response.json()["clients"]
+        return clients

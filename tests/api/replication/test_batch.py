@@ -306,11 +306,12 @@ def test_using_a_batch_renews_its_client(timed: TimedServer) -> None:
     response = api.post("/_api/replication/batch", {"ttl": 100}, serverId=7)
     batch, tick = response.json()["id"], response.json()["lastTick"]
     api.insert("c", {})
-    for use in (
+    uses: list[Callable[[], requests.Response]] = [
         lambda: api.put(f"/_api/replication/batch/{batch}?serverId=8", {"ttl": 100}),
         lambda: api.get("/_api/replication/dump", collection="c", batchId=batch),
         lambda: api.get("/_api/replication/inventory", batchId=batch, syncerId=9),
-    ):
+    ]
+    for use in uses:
         timed.pass_time(50)
         assert use().ok
         (client,) = timed.clients()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -444,6 +445,27 @@ def test_two_requests_at_once_for_the_same_dump_are_refused(server: ServerThread
     assert len(first + api.dump("c", batch)) == 5
 
 
+def test_different_collections_of_a_batch_are_dumped_at_once(
+    server: ServerThread, api: Api
+) -> None:
+    expected = {}
+    for name in ("c", "d", "e", "f"):
+        api.create_collection(name)
+        fill(api, name, count=300)
+        expected[name] = api.dump(name, api.create_batch())
+    batch = api.create_batch()
+
+    def dump(name: str) -> list[dict[str, Any]]:
+        with Api(server.url, api.database) as client:
+            return client.dump(name, batch, chunkSize=1000)
+
+    with ThreadPoolExecutor(len(expected)) as threads:
+        found = threads.map(dump, expected)
+        for number in range(50):  # while others write
+            api.insert("c", {"_key": f"0{number:03}", "new": True}, overwriteMode="replace")
+        assert dict(zip(expected, found, strict=True)) == expected
+
+
 # -- asynchronously ------------------------------------------------------------------------------
 
 
@@ -459,7 +481,8 @@ def test_a_first_chunk_is_fetched_as_a_job(api: Api) -> None:
     """What a real follower does for the first request of each collection (leader-api 0)."""
     api.create_collection("c")
     keys = fill(api)
-    query = {"collection": "c", "batchId": api.create_batch(), "chunkSize": 1000}
+    batch = api.create_batch()
+    query = {"collection": "c", "batchId": batch, "chunkSize": 1000}
     accepted = api.request(
         "GET",
         "/_api/replication/dump",
@@ -476,7 +499,7 @@ def test_a_first_chunk_is_fetched_as_a_job(api: Api) -> None:
     assert check_more(first)
     assert last_included(first) == number_of(documents(first)[-1]["_rev"])
     assert error_of(api.put(f"/_api/job/{job}")) == (404, 404)
-    rest = api.dump("c", query["batchId"])
+    rest = api.dump("c", batch)
     assert [d["_key"] for d in documents(first) + rest] == keys
 
 

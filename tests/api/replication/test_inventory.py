@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -359,7 +360,7 @@ def test_ten_thousand_collections_in_one_inventory(tmp_path: Path) -> None:
                 create_collection(store, database, {"name": f"c{number:05}"})
 
         for start in range(0, MANY, 1000):
-            server.call(lambda start=start: create(range(start, start + 1000)))
+            server.call(partial(create, range(start, start + 1000)))
         batch = system.create_batch()
         response = system.get("/_api/replication/inventory", batchId=batch, includeSystem="false")
         listed = response.json()["collections"]

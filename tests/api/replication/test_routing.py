@@ -172,7 +172,7 @@ def test_wal_knows_no_405(system: Api, method: str, path: str) -> None:
         "/tail": {"GET", "PUT", "DELETE"},
         "/open-transactions": {"GET"},
     }
-    body = [] if method == "PUT" else None
+    body: list[str] | None = [] if method == "PUT" else None
     response = system.request(method, f"/_api/wal{path}", body)
     if method in allowed.get(path, set()):
         assert response.status_code in (200, 204)

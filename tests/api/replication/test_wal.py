@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,9 +247,8 @@ def test_writing_an_array_is_one_transaction(api: Api, count: int) -> None:
     ]
     tids = set()
     for method, body, kind in steps:
-        markers = recorded(
-            api, lambda m=method, b=body: api.request(m, "/_api/document/c", [*map(b, keys)])
-        )
+        write = partial(api.request, method, "/_api/document/c", [*map(body, keys)])
+        markers = recorded(api, write)
         check_transaction(api, markers, [kind] * count)
         assert [marker["data"]["_key"] for marker in markers[1:-1]] == keys
         tids.add(markers[0]["tid"])
@@ -415,7 +415,7 @@ def test_from_is_exclusive_and_to_inclusive(api: Api, method: str) -> None:
     for low in range(6):
         for high in range(low, 6):
             params = {"from": ticks[low], "to": ticks[high]}
-            body = [] if method == "PUT" else None
+            body: list[str] | None = [] if method == "PUT" else None
             answer = parse(api.request(method, "/_api/wal/tail", body, params=params))
             found = [int(marker["tick"]) for marker in answer.markers]
             assert found == ticks[low + 1 : high + 1]
@@ -769,7 +769,8 @@ def prune_everything(timed: TimedServer) -> int:
     """Leave no marker in the log; returns the last tick."""
     log = timed.services.store.log
     last = last_tick(timed.api)
-    timed.thread.call(lambda: (log.close_segment(), log.prune(last)))
+    timed.thread.call(log.close_segment)
+    timed.thread.call(lambda: log.prune(last))
     return last
 
 
