@@ -150,7 +150,8 @@ class _Import:
             if self._options.complete:
                 raise
             if isinstance(error, InvalidEdgeAttribute):
-                reason = "missing '_from' or '_to' attribute"
+                # what is wrong before storing counts from 1, as unreadable lines do
+                position, reason = position + 1, "missing '_from' or '_to' attribute"
             else:
                 reason = f"creating document failed with error '{error.default_message}'"
             self._fail(position, reason, _text(document))

@@ -341,9 +341,9 @@ def test_details_of_store_errors_count_from_zero(docs: Api) -> None:
     assert details(docs, [{"_key": "b"}], type="array") == []
 
 
-def test_details_of_edges_without_ends_count_from_zero(docs: Api) -> None:
+def test_details_of_edges_without_ends_count_from_one(docs: Api) -> None:
     assert details(docs, '{"_from":"v/1"}', "e", type="documents") == [
-        "at position 0: missing '_from' or '_to' attribute, offending document: {\"_from\":\"v/1\"}"
+        "at position 1: missing '_from' or '_to' attribute, offending document: {\"_from\":\"v/1\"}"
     ]
 
 
