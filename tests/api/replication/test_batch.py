@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ def test_a_batch_has_an_id_and_the_tick_of_its_snapshot(api: Api) -> None:
     assert response.json()["lastTick"] == before
     assert response.json()["id"].isdecimal()
     assert api.create_batch() != response.json()["id"]
+
+
+def test_a_stopping_server_makes_no_batches(timed: TimedServer) -> None:
+    for stopping, expected in ((True, 503), (False, 200)):
+        timed.thread.call(partial(setattr, timed.services, "stopping", stopping))
+        response = timed.api.post("/_api/replication/batch", {})
+        assert response.status_code == expected
+        if stopping:
+            assert error_of(response) == (503, 30)
 
 
 def test_parts_behind_the_command_are_ignored(api: Api) -> None:
