@@ -5,7 +5,7 @@ from __future__ import annotations
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.markers import log_marker
 from arangorep.data.transactions import Transaction
-from arangorep.errors import DuplicateName, Forbidden, IllegalName
+from arangorep.errors import DuplicateName, Forbidden
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit, DropCollection, PutCollection
 from arangorep.storage.store import Store
@@ -64,8 +64,6 @@ def rename_collection(
         return
     if old.is_system:
         raise Forbidden("forbidden: a system collection cannot be renamed")
-    if not isinstance(given, str) or not given:
-        raise IllegalName("illegal name: a collection needs a name")
     name = names.check_collection_name(given, is_system=False)
     if database.named(name) is not None:
         raise DuplicateName(f"duplicate name: {name}")

@@ -12,7 +12,6 @@ from arangorep.errors import (
     ClusterOnlyOnCoordinator,
     HttpBadParameter,
     HttpNotFound,
-    IllegalName,
     MethodNotAllowed,
     NotImplementedHere,
 )
@@ -203,8 +202,6 @@ async def _change(request: Request, collection: Collection) -> dict[str, Any]:
 async def _rename(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_catalog_writable()
     body = await request.json()
-    if not isinstance(body, dict):
-        raise IllegalName("illegal name: the body must be an object with a name")
     async with request.services.write_lock:
         collection = request.collection(request.parts[0])
         collections.rename_collection(request.store, request.database, collection, body)

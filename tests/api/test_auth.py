@@ -218,6 +218,13 @@ def test_a_right_header_is_checked_once(connection: RawConnection, checks: list[
     assert checks == [PASSWORD]
 
 
+def test_several_right_headers_are_remembered(connection: RawConnection, checks: list[str]) -> None:
+    headers = [basic("root", PASSWORD, scheme) for scheme in ("BASic", "basIC")]
+    for header in headers * 3:
+        assert send(connection, VERSION, header).status == 200
+    assert checks == [PASSWORD] * 2
+
+
 def test_a_wrong_header_is_checked_every_time(connection: RawConnection, checks: list[str]) -> None:
     for _ in range(2):
         assert send(connection, VERSION, basic("root", "wrong")).status == 401

@@ -79,8 +79,10 @@ def world(server: ServerThread) -> Iterator[World]:
 
 
 def nested(depth: int) -> bytes:
-    """An object of this many levels."""
-    return b'{"a":' * depth + b"1" + b"}" * depth
+    """An object of this many levels, every other of them an array."""
+    opening = [b'{"a":' if level % 2 == 0 else b"[" for level in range(depth)]
+    closing = [b"}" if level % 2 == 0 else b"]" for level in reversed(range(depth))]
+    return b"".join([*opening, b"1", *closing])
 
 
 # -- bodies that are no JSON ---------------------------------------------------------------------
