@@ -17,6 +17,7 @@ from arangorep.data.databases import ensure_system_database
 from arangorep.data.documents import DocumentWriter, WriteOptions, WriteResult
 from arangorep.data.transactions import Transaction
 from arangorep.errors import ArangoError
+from arangorep.limits import WRITE_ROWS_PER_SLICE
 from arangorep.storage.engine import Family
 from arangorep.storage.integrity import findings
 from arangorep.storage.store import Store
@@ -104,3 +105,15 @@ def test_the_block_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     insert([{"_key": f"k{n}", "a": 1} for n in range(100)], {}, in_blocks=True)
     insert([{"a": 1} for _ in range(100)], {}, in_blocks=True)
     assert sum(taken) == 200
+
+
+def test_a_key_of_an_earlier_block_is_taken() -> None:
+    """Also when that block did not ascend, so that its last key is not its greatest."""
+    first = [{"_key": f"k{n}"} for n in (9, 1, 2, 3, 4, 5, 6, 0)]
+    filler = [{"_key": f"a{n:04}"} for n in range(WRITE_ROWS_PER_SLICE - len(first))]
+    second = [{"_key": f"k{n}"} for n in (9, 91, 92, 93, 94, 95, 96, 97)]
+    sequence = first + filler + second
+    documents = [item for document in sequence for item in (document, None)]
+    (shown, _, count), _ = insert(documents, {}, in_blocks=True)
+    assert shown.count(1210) == 1
+    assert count == len(sequence) - 1
