@@ -107,8 +107,9 @@ class CollectionWriter:
         )
         self._changed = False
         self._greatest: bytes | None = None
-        """The greatest key there is, once it was looked for."""
-        self._put_singly = False
+        """The greatest key in the store, once it was looked for."""
+        self._greatest_put = b""
+        """The greatest key that this transaction put."""
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -153,8 +154,7 @@ class CollectionWriter:
             end = self.collection.document_end
             self._greatest = (cursor.last_key(self._prefix, end) or self._prefix)[8:]
             cursor.close()
-        # keys that this transaction put by other ways are not in the cursor's view
-        return names[0] > self._greatest and not self._put_singly
+        return names[0] > self._greatest and names[0] > self._greatest_put
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class CollectionWriter:
             self._forget(old_revision)
         self._documents[self._prefix + revision_bytes] = row
         self._primary[self._prefix + key] = revision_bytes
-        self._put_singly = True
+        self._greatest_put = max(self._greatest_put, key)
         self._append(MarkerType.DOCUMENT, row, revision, old_revision)
         delta = self._delta
         delta.inserted.append(revision)
@@ -223,8 +223,7 @@ class CollectionWriter:
         self._staged.last_tick = ticks[-1]
         self._delta.inserted.extend(revisions)
         self._delta.largest_bytes = max(self._delta.largest_bytes, max(map(len, rows)))
-        if self._greatest is not None:
-            self._greatest = max(self._greatest, names[-1])
+        self._greatest_put = max(self._greatest_put, max(names))
         self._changed = True
         return revisions, rows
 
