@@ -277,6 +277,7 @@ def answers(
         if "resume" not in answer:
             return
         assert answer["resume"] == answer["resumeHLC"]  # the same for present-day revisions
+        assert resume is None or number_of(answer[by]) > resume
         resume = number_of(answer[by])
         while current + 1 < len(pairs) and pairs[current][1] < resume:
             current += 1
