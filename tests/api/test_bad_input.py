@@ -784,6 +784,8 @@ def test_methods_that_a_route_does_not_have(world: World, target: str) -> None:
         ("DELETE", "/_api/database/%00", (404, 1228)),
         ("GET", "/_admin/server", (404, 404)),
         ("GET", "/_admin/server/words", (404, 404)),
+        ("GET", "/_admin/wal", (404, 404)),
+        ("PUT", "/_admin/wal/words", (404, 404)),
         ("PUT", "/_admin/server/mode/x", (404, 404)),
         ("GET", "/_admin/server/id", (500, 500)),
         ("GET", "/_api/job", (400, 400)),
