@@ -30,7 +30,9 @@ class Config:
     body_bytes_max: int = BODY_BYTES_MAX
 
     def check(self) -> None:
-        """Errors: `StartupError` for an open door: no password on a public address."""
+        """Errors: `StartupError` for an open door: an empty password, or none on a public address."""
+        if self.root_password == "":
+            raise StartupError("the root password is empty; leave the option out for none")
         if self.root_password is None and not self.insecure and not is_loopback(self.address):
             raise StartupError(
                 f"refusing to listen on {self.address} without authentication: "

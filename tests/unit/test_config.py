@@ -33,3 +33,8 @@ def test_only_loopback_is_open_without_a_password(address: str, expected: bool) 
             config.check()
     Config(Path("data"), address=address, root_password="x").check()
     Config(Path("data"), address=address, insecure=True).check()
+
+
+def test_an_empty_password_is_none_of_the_two() -> None:
+    with pytest.raises(StartupError, match="empty"):
+        Config(Path("data"), root_password="", insecure=True).check()
