@@ -30,7 +30,7 @@ class Config:
     body_bytes_max: int = BODY_BYTES_MAX
 
     def check(self) -> None:
-        """Errors: `StartupError` for an open door: an empty password, or none on a public address."""
+        """Errors: `StartupError` for an empty password, or none on a public address."""
         if self.root_password == "":
             raise StartupError("the root password is empty; leave the option out for none")
         if self.root_password is None and not self.insecure and not is_loopback(self.address):

@@ -80,10 +80,10 @@ class Visibility:
         if not collection_id:
             hidden = kind in DATABASE_MARKERS and self._only is not None
             return None if hidden else self.transform(kind, None)
+        if kind == MarkerType.COLLECTION_DROP:
+            return self.transform(kind, None)  # past every collection filter
         if self._only is not None and collection_id != self._only:
             return None
-        if kind == MarkerType.COLLECTION_DROP:
-            return self.transform(kind, None)
         collection = self._catalog.collection_by_id(collection_id)
         if collection is None or not self._shows(collection.info.name):
             return None

@@ -13,6 +13,9 @@ from urllib.parse import unquote_to_bytes
 from arangorep.errors import BadParameter
 
 TRUE_WORDS = frozenset({"true", "yes", "on", "y", "1", "✓"})
+PRESENCE_ONLY = frozenset({"onlyget"})
+"""Parameters that need no value; others without `=` are ignored (data-api 1.2)."""
+
 U64_MAX = 2**64 - 1
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LEADING_DIGITS = re.compile(r"[0-9]+")
@@ -35,9 +38,10 @@ def parse_number(text: str) -> int:
     """The leading digits as a number; none or beyond 64 bit: 0."""
     found = _LEADING_DIGITS.match(text.strip())
     # longer digit runs cannot be a u64 and are not worth converting
-    if found is None or len(found[0].lstrip("0")) > 20:
+    digits = found[0].lstrip("0") if found is not None else ""
+    if not digits or len(digits) > 20:
         return 0
-    number = int(found[0])
+    number = int(digits)
     return number if number <= U64_MAX else 0
 
 
@@ -73,8 +77,8 @@ class Query:
         if pairs[-1].endswith("="):
             pairs.pop()  # a trailing `name=` counts as absent
         for pair in pairs:
-            name, _, value = pair.partition("=")
-            if name:
+            name, equals, value = pair.partition("=")
+            if name and (equals or name in PRESENCE_ONLY):
                 decoded = decode_part(value.replace("+", " "))
                 self._values[decode_part(name.replace("+", " "))] = decoded
 

@@ -201,13 +201,19 @@ class RocksEngine:
         }
 
     def get(self, family: Family, key: bytes) -> bytes | None:
-        value: bytes | None = self._handles[family].get(key)
+        try:
+            value: bytes | None = self._handles[family].get(key)
+        except Exception as error:
+            raise CorruptionError(str(error)) from error
         return value
 
     def get_many(self, family: Family, keys: Sequence[bytes]) -> list[bytes | None]:
         if not keys:
             return []
-        return list(self._handles[family].get(list(keys)) or ())
+        try:
+            return list(self._handles[family].get(list(keys)) or ())
+        except Exception as error:
+            raise CorruptionError(str(error)) from error
 
     def write(self, changes: WriteSet) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -260,6 +266,6 @@ class RocksEngine:
 
 def _why_not_open(path: Path, error: Exception) -> str:
     text = str(error)
-    if "lock" in text.lower():
+    if "/LOCK:" in text:
         return f"{path} is in use by another process; one server per data directory"
     return f"{path} cannot be opened: {text}"

@@ -19,13 +19,6 @@ from arangorep.storage.store import Store
 
 ROWS = 2000
 
-raises_anything = pytest.mark.xfail(
-    strict=True, reason="get and get_many let the library's own exception through"
-)
-takes_any_lock_for_one = pytest.mark.xfail(
-    strict=True, reason="every text with 'lock' in it counts as a taken lock, also 'clocks'"
-)
-
 
 def damage(table: Path, at: float) -> None:
     """Overwrite some bytes of a file; `at` is a share of its length."""
@@ -75,7 +68,6 @@ def damaged_primary(path: Path) -> Iterator[RocksEngine]:
     engine.close()
 
 
-@raises_anything
 def test_a_point_read_of_a_damaged_block_is_a_corruption(damaged_primary: RocksEngine) -> None:
     store = Store(damaged_primary, ManualClock(), read_only=True)
     collection = store.catalog.database("_system").find("c")
@@ -91,14 +83,7 @@ def test_a_point_read_of_a_damaged_block_is_a_corruption(damaged_primary: RocksE
 
 @pytest.mark.parametrize(
     "family",
-    [
-        Family.DOCUMENTS,
-        Family.LOG,
-        *(
-            pytest.param(family, marks=raises_anything)
-            for family in (Family.PRIMARY, Family.INDEX, Family.META)
-        ),
-    ],
+    [Family.DOCUMENTS, Family.LOG, Family.PRIMARY, Family.INDEX, Family.META],
 )
 def test_any_damaged_file_is_a_finding(path: Path, family: Family) -> None:
     damage(table_of(path, family), 0.3)
@@ -113,7 +98,7 @@ def test_any_damaged_file_is_a_finding(path: Path, family: Family) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["data", *(pytest.param(name, marks=takes_any_lock_for_one) for name in ("clocks", "blocked"))],
+    ["data", "clocks", "blocked"],
 )
 def test_a_damage_is_not_mistaken_for_another_process(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -131,7 +116,6 @@ def test_a_damage_is_not_mistaken_for_another_process(tmp_path: Path, name: str)
     assert "process" not in str(refused.value)
 
 
-@takes_any_lock_for_one
 def test_a_file_in_the_way_is_not_mistaken_for_another_process(tmp_path: Path) -> None:
     path = tmp_path / "blocks"
     path.write_text("in the way")
