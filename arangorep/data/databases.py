@@ -47,8 +47,11 @@ def create_database(store: Store, body: object) -> None:
     _create(store, info, SYSTEM_COLLECTIONS)
 
 
-def drop_database(store: Store, name: str) -> None:
-    """Drop a database with all its collections. Errors: 403/11 for `_system`; 404/1228."""
+def drop_database(store: Store, name: str) -> int:
+    """Drop a database with all its collections; returns its id.
+
+    Errors: 403/11 for `_system`; 404/1228.
+    """
     database = store.catalog.database(names.normalize_name(name))
     if database.info.is_system:
         raise Forbidden("forbidden: the system database cannot be dropped")
@@ -56,6 +59,7 @@ def drop_database(store: Store, name: str) -> None:
     commit.catalog.append(DropDatabase(database.info.id))
     log_marker(store, commit, MarkerType.DATABASE_DROP, database.identity)
     store.commit(commit)
+    return database.info.id
 
 
 def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...]) -> None:

@@ -86,6 +86,10 @@ class ReplicationClients:
             for table in self._tables.values():
                 table.pop(key, None)
 
+    def forget_database(self, database_id: int) -> None:
+        """Drop the clients of a database that is gone: they need no log any more."""
+        self._tables.pop(database_id, None)
+
     def _renew(self, client: Client, ttl_s: float) -> None:
         ttl_us = round((ttl_s if ttl_s > 0 else CLIENT_TTL_S_DEFAULT) * 1_000_000)
         client.seen_wall_us = self._clock.wall_us()

@@ -69,5 +69,6 @@ async def _create(request: Request) -> Answer:
 async def _drop(request: Request) -> Answer:
     request.check_catalog_writable()
     async with request.services.write_lock:
-        drop_database(request.store, request.parts[0])
+        database_id = drop_database(request.store, request.parts[0])
+    request.services.clients.forget_database(database_id)
     return result(True)

@@ -901,3 +901,12 @@ def test_put_takes_transaction_ids_and_answers_as_get(api: Api, body: str) -> No
 )
 def test_put_wants_an_array_of_texts(api: Api, body: str | None, expected: tuple[int, int]) -> None:
     assert error_of(api.put("/_api/wal/tail", body)) == expected
+
+
+def test_a_dropped_database_has_no_clients(server: ServerThread) -> None:
+    clients = server.server.node.services.clients
+    with server.fresh_database("gone") as gone:
+        tail(gone, 0, serverId=4711)
+        database = int(gone.get("/_api/database/current").json()["result"]["id"])
+        assert server.call(lambda: len(clients.describe(database))) == 1
+    assert server.call(lambda: clients.describe(database)) == []

@@ -118,6 +118,15 @@ def test_untracking_forgets_in_every_database(clients: ReplicationClients) -> No
     assert served(clients) == served(clients, 2) == [("0", "1", "20")]
 
 
+def test_a_dropped_database_needs_nothing(clients: ReplicationClients) -> None:
+    clients.track(1, SYNCER, 30, 60)
+    clients.track(2, SYNCER, 20, 60)
+    clients.forget_database(2)
+    clients.forget_database(3)
+    assert served(clients, 2) == []
+    assert clients.needed_tick() == 30
+
+
 def test_the_lowest_tick_of_all_databases_is_needed(clients: ReplicationClients) -> None:
     clients.track(1, SYNCER, 30, 60)
     clients.track(2, SYNCER, 20, 60)
