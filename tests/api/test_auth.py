@@ -253,14 +253,6 @@ def test_checks_of_many_connections(server: ServerThread) -> None:
 # -- other passwords -----------------------------------------------------------------------------
 
 
-def test_an_empty_password_is_a_password(tmp_path: Path) -> None:
-    config = Config(tmp_path / "data", port=0, root_password="")
-    with ServerThread(config) as running, RawConnection(running.port) as connection:
-        assert send(connection, VERSION).error == (401, 11)
-        assert send(connection, VERSION, basic("root", "x")).error == (401, 11)
-        assert send(connection, VERSION, basic("root", "")).status == 200
-
-
 @pytest.mark.parametrize("authorization", WRONG)
 def test_without_a_password_everybody_is_root(
     open_server: ServerThread, authorization: str | None
