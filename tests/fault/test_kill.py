@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,23 @@ from typing import Any
 import pytest
 import requests
 from support.process import TIMEOUT_S, ServerProcess, check
+from support.raw import RawConnection, request_bytes
 from support.server import Api
 
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rocks import RocksEngine
 
+Catalog = dict[str, tuple[int, set[str]]]
+"""Collections: how many documents, which indexes."""
+
 SYNC_INTERVAL_S = 0.1
 WRITERS = 3
+
+
+@pytest.fixture(autouse=True)
+def _no_process_survives() -> Iterator[None]:
+    yield
+    ServerProcess.kill_all()
 
 
 @dataclass
@@ -138,6 +150,102 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, seed: int) -> Non
     assert check(path).returncode == 0
 
 
+@dataclass
+class Builder:
+    """Changes the catalog step by step; what it saw answered is `done`, what it asked, `asked`."""
+
+    url: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    answers: int = 0
+    done: Catalog = field(default_factory=dict)
+    asked: Catalog = field(default_factory=dict)
+
+    def run(self) -> None:
+        with Api(self.url, "_system") as api:
+            for number in range(10_000):
+                for step in (self._build, self._fill, self._rename, self._empty, self._drop):
+                    if self.stop.is_set():
+                        return
+                    try:
+                        answer = step(api, number)
+                    except requests.RequestException:
+                        return
+                    assert answer.status_code in (200, 201, 202), answer.text
+                    self.done, self.answers = self.asked, self.answers + 1
+
+    def _build(self, api: Api, number: int) -> requests.Response:
+        """An index over many documents, or its end."""
+        count, indexes = self.done["large"]
+        if "by_n" in indexes:
+            self.asked = {**self.done, "large": (count, set())}
+            return api.delete("/_api/index/large/by_n")
+        self.asked = {**self.done, "large": (count, {"by_n"})}
+        body = {"type": "persistent", "fields": ["n"], "unique": True, "name": "by_n"}
+        return api.post("/_api/index", body, collection="large")
+
+    def _fill(self, api: Api, number: int) -> requests.Response:
+        """A collection with documents: two requests."""
+        self.asked = {**self.done, "small": (0, set())}
+        api.create_collection("small")
+        self.done = self.asked
+        self.asked = {**self.done, "small": (50, set())}
+        return api.post("/_api/document/small", [{"n": number}] * 50)
+
+    def _rename(self, api: Api, number: int) -> requests.Response:
+        self.asked = {**self.done, f"renamed{number}": self.done["small"]}
+        del self.asked["small"]
+        return api.put("/_api/collection/small/rename", {"name": f"renamed{number}"})
+
+    def _empty(self, api: Api, number: int) -> requests.Response:
+        self.asked = {**self.done, f"renamed{number}": (0, set())}
+        return api.put(f"/_api/collection/renamed{number}/truncate")
+
+    def _drop(self, api: Api, number: int) -> requests.Response:
+        self.asked = {name: it for name, it in self.done.items() if name == "large"}
+        return api.delete(f"/_api/collection/renamed{number}")
+
+
+def catalog_of(url: str) -> Catalog:
+    """Every collection that is there, with its count and the names of its indexes."""
+    found: Catalog = {}
+    with Api(url, "_system") as api:
+        for each in api.get("/_api/collection", excludeSystem="true").json()["result"]:
+            name = each["name"]
+            indexes = api.get("/_api/index", collection=name).json()["indexes"]
+            count = api.get(f"/_api/collection/{name}/count").json()["count"]
+            found[name] = (count, {index["name"] for index in indexes} - {"primary"})
+    return found
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_the_catalog_survives_kill_9(tmp_path: Path, seed: int) -> None:
+    """Nothing is half done, whether a definition, a rename, a truncation or a long index build."""
+    path = tmp_path / "data"
+    random_ = random.Random(seed)
+    server = ServerProcess(path)
+    with Api(server.url, "_system") as api:
+        api.create_collection("large")
+        api.insert("large", [{"n": n} for n in range(5000)])
+    builder = Builder(server.url, done={"large": (5000, set())})
+    thread = threading.Thread(target=builder.run)
+    thread.start()
+    goal = random_.randrange(5, 30)
+    while builder.answers < goal:
+        assert thread.is_alive()
+        threading.Event().wait(0.001)
+    threading.Event().wait(random_.random() * 0.05)  # somewhere within a request
+    server.kill()
+    builder.stop.set()
+    thread.join(TIMEOUT_S)
+    checked = check(path)
+    assert checked.returncode == 0, f"seed {seed}: {checked.stderr}"
+    server = ServerProcess(path)
+    assert catalog_of(server.url) in (builder.done, builder.asked), f"seed {seed}"
+    server.terminate()
+    assert server.wait()[0] == 0
+    assert check(path).returncode == 0
+
+
 def test_a_stop_lets_requests_finish(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     answers: list[requests.Response] = []
@@ -164,6 +272,37 @@ def test_a_stop_lets_requests_finish(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     again = ServerProcess(tmp_path / "data")
     assert len(contents(again.url)) == 30_000
+    again.kill()
+
+
+@pytest.mark.xfail(run=False, reason="aiohttp drops what is still to come of a body: it hangs")
+def test_a_stop_waits_for_a_body_that_is_still_coming(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data")
+    documents = [{"_key": f"k{n}", "text": "x" * 100} for n in range(5000)]
+    body = json.dumps(documents).encode()
+    with Api(server.url, "_system") as api:
+        api.create_collection("c")
+        # its connection stays open and idle, which must not hold up the stop
+        with RawConnection(server.port) as slow:
+            length = {"Content-Length": str(len(body)), "Expect": "100-continue"}
+            slow.send(request_bytes("POST", "/_api/document/c?waitForSync=true", None, length))
+            assert slow.read().status == 100, "the server has begun with the request"
+            slow.send(body[: len(body) // 2])
+            server.terminate()
+            server.wait_for("stopping")
+            with pytest.raises(ConnectionError):
+                RawConnection(server.port).request("GET", "/_api/version")
+            slow.send(body[len(body) // 2 :])
+            answer = slow.read()
+    assert answer.status == 201
+    assert [item["_key"] for item in answer.json()] == [d["_key"] for d in documents]
+    code, errors = server.wait()
+    assert code == 0, errors
+    assert "Traceback" not in errors
+    assert check(tmp_path / "data").returncode == 0
+    again = ServerProcess(tmp_path / "data")
+    with Api(again.url, "_system") as api:
+        assert api.get("/_api/collection/c/count").json()["count"] == len(documents)
     again.kill()
 
 
@@ -217,15 +356,21 @@ def test_check_finds_a_missing_row(stopped: Path, family: Family) -> None:
     assert "Traceback" not in checked.stderr
 
 
-def test_check_finds_a_damaged_file(stopped: Path) -> None:
+def test_check_finds_damage_in_any_file(stopped: Path) -> None:
     engine = RocksEngine(stopped)
     engine.flush()
     engine.compact()
     engine.close()
-    largest = max(stopped.glob("*.sst"), key=lambda file: file.stat().st_size)
-    data = bytearray(largest.read_bytes())
-    data[len(data) // 4 : len(data) // 4 + 64] = b"\xa5" * 64
-    largest.write_bytes(data)
-    checked = check(stopped)
-    assert checked.returncode == 1
-    assert "Traceback" not in checked.stderr
+    tables = list(stopped.glob("*.sst"))
+    assert len(tables) == len(Family)
+    for table in tables:
+        sound = table.read_bytes()
+        data = bytearray(sound)
+        data[len(data) // 4 : len(data) // 4 + 64] = b"\xa5" * 64
+        table.write_bytes(data)
+        checked = check(stopped)
+        assert checked.returncode == 1
+        assert "checksum" in checked.stderr
+        assert "Traceback" not in checked.stderr
+        table.write_bytes(sound)
+    assert check(stopped).returncode == 0

@@ -7,12 +7,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 TIMEOUT_S = 60
 
 
 class ServerProcess:
     """`python -m arangorep serve` on a free port. `url` is known once it is started."""
+
+    _running: ClassVar[list[ServerProcess]] = []
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """Leave none behind, also when a test failed half way."""
+        while cls._running:
+            cls._running.pop().kill()
 
     def __init__(self, path: Path, *options: str) -> None:
         self._process = subprocess.Popen(
@@ -21,21 +30,27 @@ class ServerProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.url = self._wait_for_url()
+        self._running.append(self)
+        self.url = self.wait_for(r"listening on (http://\S+)")[1]
 
-    def _wait_for_url(self) -> str:
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read what the server prints up to a line that matches."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            found = re.search(r"listening on (http://\S+)", line)
+            found = re.search(pattern, line)
             if found:
-                return found[1]
+                return found
         assert self._process.stderr is not None
-        raise AssertionError(f"the server did not start: {self._process.stderr.read()}")
+        raise AssertionError(f"it never said '{pattern}': {self._process.stderr.read()}")
 
     def kill(self) -> None:
         """`kill -9`: nothing of the process runs any more."""
         self._process.kill()
-        self._process.communicate(timeout=TIMEOUT_S)
+        self._finish()
 
     def terminate(self) -> None:
         """SIGTERM, without waiting."""
@@ -43,8 +58,17 @@ class ServerProcess:
 
     def wait(self) -> tuple[int, str]:
         """Exit status and standard error of a process that ends by itself."""
-        _, errors = self._process.communicate(timeout=TIMEOUT_S)
+        errors = self._finish()
         return self._process.returncode, errors
+
+    def _finish(self) -> str:
+        """Wait for the end of the process; returns its standard error."""
+        if self._process.stdout is None or self._process.stdout.closed:
+            return ""
+        _, errors = self._process.communicate(timeout=TIMEOUT_S)
+        if self in self._running:
+            self._running.remove(self)
+        return errors
 
 
 def check(path: Path) -> subprocess.CompletedProcess[str]:
