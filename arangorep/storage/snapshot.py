@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from weakref import WeakSet
 
-from arangorep.errors import CorruptionError
+from arangorep.errors import CorruptionError, CursorNotFound
 from arangorep.limits import SCAN_BYTES_GOAL, SCAN_BYTES_MAX, SCAN_ROWS_MAX
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
@@ -51,6 +52,7 @@ class Snapshot:
             for collection in collections
             if collection.state.counters.count
         }
+        self._handed_out: WeakSet[DocumentScan] = WeakSet()
         self.used: set[int] = set()
         """Collections whose documents were asked for; dropping one of them ends the snapshot."""
 
@@ -66,7 +68,9 @@ class Snapshot:
         rows = self._scans.pop(collection_id, None) or CursorScan(
             self.documents, collection.prefix, collection.document_end
         )
-        return DocumentScan(rows, state.count, state.largest_bytes)
+        found = DocumentScan(rows, state.count, state.largest_bytes)
+        self._handed_out.add(found)
+        return found
 
     def forget(self, collection_id: int) -> None:
         """Release the scan of a collection that was dropped."""
@@ -75,8 +79,10 @@ class Snapshot:
             scan.close()
 
     def close(self) -> None:
-        """Release everything the snapshot pins."""
+        """Release everything the snapshot pins, also what is being read."""
         self.closed = True
+        for handed_out in self._handed_out:
+            handed_out.close()
         for scan in self._scans.values():
             scan.close()
         self._scans.clear()
@@ -105,9 +111,19 @@ def _past(prefix: bytes, revision: int) -> bytes:
 class DocumentScan:
     """Blocks of documents whose size fits one slice of work, with the count checked at the end."""
 
-    __slots__ = ("_expected", "_pending", "_rows", "_rows_goal", "_rows_limit", "_seen")
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_expected",
+        "_pending",
+        "_rows",
+        "_rows_goal",
+        "_rows_limit",
+        "_seen",
+    )
 
     def __init__(self, rows: Scan, expected: int, largest_bytes: int) -> None:
+        self._closed = False
         self._rows = rows
         self._expected = expected
         self._seen = 0
@@ -123,8 +139,11 @@ class DocumentScan:
     def take(self, rows: int = SCAN_ROWS_MAX) -> list[bytes]:
         """The next documents, about `SCAN_BYTES_GOAL` bytes; none at the end.
 
-        Errors: `CorruptionError` when the store ends before the last document.
+        Errors: `CorruptionError` when the store ends before the last document; 404/1600 when the
+        snapshot was closed.
         """
+        if self._closed:
+            raise CursorNotFound
         if self._pending:
             block, self._pending = self._pending[:rows], self._pending[rows:]
             return block
@@ -141,6 +160,11 @@ class DocumentScan:
         average = sum(map(len, sample)) // len(sample) + 1
         self._rows_goal = max(1, min(SCAN_ROWS_MAX, SCAN_BYTES_GOAL // average))
         return block
+
+    def close(self) -> None:
+        """Release the rows: an open scan would keep the data directory locked."""
+        self._closed = True
+        self._rows.close()
 
     def put_back(self, block: list[bytes]) -> None:
         """Return documents that did not fit; the next `take` starts with them."""

@@ -5,15 +5,20 @@ Whether snapshots stand still while everything moves is for `model/test_snapshot
 
 from __future__ import annotations
 
+import gc
+import weakref
+from pathlib import Path
+
 import pytest
 from support.memory_engine import MemoryEngine
 from support.stores import insert, make_collection, open_store, stored
 
-from arangorep.errors import CorruptionError
+from arangorep.errors import CorruptionError, CursorNotFound
 from arangorep.limits import SCAN_BYTES_GOAL, SCAN_BYTES_MAX, SCAN_ROWS_MAX
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family, WriteSet
+from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.snapshot import CursorScan, DocumentScan, rows_limit
 from arangorep.storage.store import Store
 from arangorep.values.revision import REVISION_MAX
@@ -217,6 +222,27 @@ def test_documents_come_in_the_order_of_their_revisions(
     store.release(snapshot)
 
 
+def test_a_scan_that_nobody_holds_pins_nothing(store: Store, collection: Collection) -> None:
+    snapshot = store.snapshot()
+    kept = weakref.ref(snapshot.scan(collection))
+    gc.collect()
+    assert kept() is None
+    store.release(snapshot)
+
+
+def test_a_store_can_be_opened_again_in_the_middle_of_a_scan(tmp_path: Path) -> None:
+    """Nothing that a snapshot handed out keeps the directory locked."""
+    store = open_store(RocksEngine(tmp_path / "data"))
+    made = make_collection(store, "c")
+    insert(store, made, {}, {}, {})
+    first, second = (store.snapshot().scan(made) for _ in range(2))
+    assert len(first.take(1)) == 1
+    store.close()
+    RocksEngine(tmp_path / "data").close()
+    with pytest.raises(CursorNotFound):
+        second.take(1)
+
+
 def test_two_readers_of_one_collection(store: Store, collection: Collection) -> None:
     snapshot = store.snapshot()
     first, second = snapshot.scan(collection), snapshot.scan(collection)
@@ -282,9 +308,14 @@ def test_only_reading_counts_as_use(store: Store, collection: Collection) -> Non
 
 def test_a_closed_snapshot_cannot_be_read(store: Store, collection: Collection) -> None:
     snapshot = store.snapshot()
-    scan = snapshot.scan(collection)
-    assert len(scan.take(1)) == 1
+    unread, begun, finished = (snapshot.scan(collection) for _ in range(3))
+    assert len(begun.take(1)) == 1
+    assert len(drained(finished)) == 1
+    begun.put_back([b"returned"])
     store.release(snapshot)
+    for scan in (unread, begun, finished):
+        with pytest.raises(CursorNotFound):
+            scan.take()
     with pytest.raises(ValueError, match="closed"):
         snapshot.revisions(collection, 0, REVISION_MAX, 10)
     with pytest.raises(ValueError, match="closed"):
