@@ -23,13 +23,15 @@ GETS = 4000
 LOOP_MS_MAX = 10
 
 
-def latencies(port: int, count: int) -> list[float]:
+def latencies(port: int, documents: int) -> list[float]:
     """Seconds of single-document GETs, one after the other on one connection."""
     connection = Connection(port)
     times = []
-    for number in range(count):
+    for number in range(GETS):
         start = time.perf_counter()
-        status, *_ = connection.request("GET", f"/_api/document/{COLLECTION}/k{number:09d}")
+        status, *_ = connection.request(
+            "GET", f"/_api/document/{COLLECTION}/k{number % documents:09d}"
+        )
         times.append(time.perf_counter() - start)
         assert status == 200
     connection.close()
@@ -55,14 +57,14 @@ def run(arguments: argparse.Namespace) -> list[Result]:
         build_store(path / "data", arguments.documents)
         with ServerProcess(path / "data") as server:
             admin = Connection(server.port)
-            latencies(server.port, GETS)
-            alone = p99(latencies(server.port, GETS))
+            latencies(server.port, arguments.documents)
+            alone = p99(latencies(server.port, arguments.documents))
             started, stop = context.Event(), context.Event()
             dumper = context.Process(target=keep_dumping, args=(server.port, started, stop))
             dumper.start()
             started.wait(30)
             admin.json("DELETE", "/_admin/arangorep/loop")
-            during = p99(latencies(server.port, GETS))
+            during = p99(latencies(server.port, arguments.documents))
             held_ms = admin.json("GET", "/_admin/arangorep/loop")["heldMaxSeconds"] * 1000
             stop.set()
             dumper.join(120)
