@@ -32,6 +32,7 @@ from arangorep.data.indexes import drop_index
 from arangorep.errors import StartupError
 from arangorep.storage import keys, log
 from arangorep.storage.catalog import Collection
+from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.integrity import findings
 from arangorep.storage.store import Store
@@ -272,6 +273,18 @@ def test_memory_knows_what_the_disk_knows(store: Store, collection: Collection, 
     assert found["collections"].keys() == live["collections"].keys()
 
 
+def test_a_commit_without_markers_does_not_move_the_log(
+    store: Store, collection: Collection
+) -> None:
+    before = memory_of(store)["log"]
+    commit = Commit()
+    commit.delta(collection.info.id).last_value = 77
+    store.commit(commit)
+    assert memory_of(store)["log"] == before
+    assert collection.state.counters.last_value == 77
+    assert system(crashed(store)).find("c").state.counters == collection.state.counters
+
+
 def test_counters_count(store: Store, collection: Collection) -> None:
     numbers = collection.state.counters
     assert (numbers.count, numbers.revision) == (10, store.last_revision)
@@ -360,6 +373,17 @@ def test_released_snapshots_leave_nothing_behind(
     tree = collection.state.tree
     insert(store, collection, {"n": 200})
     assert collection.state.tree is tree, "and without snapshots nothing is copied"
+
+
+def test_a_tree_is_copied_once_for_a_snapshot(store: Store, collection: Collection) -> None:
+    trees = [collection.state.tree]
+    snapshot = store.snapshot()
+    for n in range(3):
+        insert(store, collection, {"n": 100 + n})
+        trees.append(collection.state.tree)
+    assert trees[0] is snapshot.state(collection).tree
+    assert trees[1] is trees[2] is trees[3] is not trees[0]
+    store.release(snapshot)
 
 
 def test_dropping_a_collection_ends_the_snapshots_that_read_it(
