@@ -16,7 +16,7 @@ from typing import Any
 
 from arangorep.codec.json import dumps_all, may_be_too_deep
 from arangorep.data.transactions import CollectionWriter
-from arangorep.errors import CorruptedJson
+from arangorep.errors import CorruptedJson, OutOfKeys
 from arangorep.limits import JSON_DEPTH_MAX
 from arangorep.values.key_generator import KeyOptions, generate, track
 from arangorep.values.names import KEY_PATTERN
@@ -66,17 +66,20 @@ def insert_block(
         keys, names, tails = found
         if not writer.are_free(names):
             return None
-        if any(key[0] in "0123456789abcdef" for key in keys):
+        if any(key[0] in "0123456789abcdefABCDEF" for key in keys):
             for key in keys:
                 last_value = track(options, last_value, key)
     else:
         if options.type == "uuid" or any("_key" in document for document in documents):
             return None
         keys = []
-        for _ in documents:
-            # a generated key lies above every key that the generator has seen: it is free
-            key, last_value = generate(options, last_value, next_tick)
-            keys.append(key)
+        try:
+            for _ in documents:
+                # a generated key lies above every key that the generator has seen: it is free
+                key, last_value = generate(options, last_value, next_tick)
+                keys.append(key)
+        except OutOfKeys:
+            return None
         names = [key.encode() for key in keys]
         tails = [b"," + text[1:] if len(text) > 2 else b"}" for text in texts]
     writer.last_value = last_value

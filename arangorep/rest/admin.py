@@ -171,7 +171,12 @@ async def compact(request: Request) -> Answer:
     """`PUT /_admin/compact`: rewrites the store's files in a worker thread."""
     allow(request, "PUT")
     request.check_catalog_writable()
-    await asyncio.to_thread(request.store.engine.compact)
+    # a thread cannot be cancelled: the stop waits for it instead
+    work = asyncio.ensure_future(asyncio.to_thread(request.store.engine.compact))
+    maintenance = request.services.maintenance
+    maintenance.add(work)
+    work.add_done_callback(maintenance.discard)
+    await asyncio.shield(work)
     return json_answer({})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from arangorep.auth.basic import Authenticator
@@ -41,6 +41,8 @@ class Services:
     endpoint: str = ""
     read_only: bool = False
     stopping: bool = False
+    maintenance: set[asyncio.Future[None]] = field(default_factory=set)
+    """Work of threads on the store; it must end before the store is closed."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from arangorep.codec.json import dumps
+from arangorep.codec.json import dumps, json_text
 from arangorep.data.bulk import InsertedBlock
 from arangorep.data.documents import (
     DocumentWriter,
@@ -261,13 +261,15 @@ async def _write(
         run: Operation = getattr(writer, operation)
         outcomes = await drive(writer.each(body, run)) if many else _run_single(run, body)
         transaction.commit()
+        # as it is now: the collection may be renamed while the answer waits for the disk
+        name, name_json = collection.info.name, collection.name_json
     failed = isinstance(outcomes, Outcomes) and outcomes.all_failed
     if wishes.wait_for_sync and not failed:
         await services.group_sync.wait()
     status = _status(operation, wishes, failed)
     if isinstance(outcomes, Outcomes):
-        return await _describe_many(collection, outcomes, wishes, status)
-    return _describe_single(request, collection, outcomes, wishes, status)
+        return await _describe_many(name_json, outcomes, wishes, status)
+    return _describe_single(request, name, outcomes, wishes, status)
 
 
 def _run_single(run: Operation, body: object) -> WriteResult:
@@ -285,14 +287,14 @@ def _status(operation: str, wishes: _Wishes, failed: bool) -> int:
 
 
 def _describe_single(
-    request: Request, collection: Collection, outcome: WriteResult, wishes: _Wishes, status: int
+    request: Request, name: str, outcome: WriteResult, wishes: _Wishes, status: int
 ) -> Answer:
     if wishes.silent:
         return json_answer({}, status)
-    database, name = quote(request.database_name), collection.info.name
+    database = quote(request.database_name)
     location = f"/_db/{database}/_api/document/{quote(name, safe='')}/{quote(outcome.key, safe='')}"
     extra = {"etag": f'"{revision_text(outcome.revision)}"', "location": location}
-    return raw_answer(_item(collection.name_json, outcome, wishes), status, extra)
+    return raw_answer(_item(json_text(name), outcome, wishes), status, extra)
 
 
 def _item(name_json: bytes, result: WriteResult, wishes: _Wishes) -> bytes:
@@ -328,9 +330,9 @@ class _Items:
 
 
 async def _describe_many(
-    collection: Collection, outcomes: Outcomes, wishes: _Wishes, status: int
+    name_json: bytes, outcomes: Outcomes, wishes: _Wishes, status: int
 ) -> Answer:
-    items = await drive(_describe_each(collection.name_json, outcomes, wishes))
+    items = await drive(_describe_each(name_json, outcomes, wishes))
     if wishes.silent and not items.errors:
         return json_answer({}, status)
     return _array_answer(items, status)

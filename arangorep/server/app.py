@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from types import TracebackType
 
 from aiohttp import web
@@ -63,6 +65,9 @@ class Server:
         await self._runner.cleanup()
         await services.jobs.finish()
         await self._background.stop()
+        await asyncio.gather(*services.maintenance, return_exceptions=True)
+        with contextlib.suppress(Exception):  # a sync that still runs in its thread ends first
+            await services.group_sync.wait()
         async with services.write_lock:
             self.node.close()
 

@@ -51,7 +51,11 @@ class Node:
     def sync(self) -> None:
         """Bring every commit so far to the disk. Runs in a worker thread."""
         self.store.unsynced = False
-        self.store.engine.sync_log()
+        try:
+            self.store.engine.sync_log()
+        except BaseException:
+            self.store.unsynced = True  # the next interval tries again
+            raise
 
     def close(self) -> None:
         """Write what a quick restart needs and release the data directory."""

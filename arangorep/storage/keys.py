@@ -10,6 +10,7 @@
 |           | `server-id`                  | decimal                                            |
 |           | `ticks`                      | first tick not promised to memory, 8 bytes         |
 |           | `log-floor`                  | last tick that was pruned, 8 bytes                 |
+|           | `largest`                    | bytes of the largest document ever, 8 bytes        |
 |           | `trees-valid`                | tick from which a restart replays the log, 8 bytes |
 |           | `database/` id               | MessagePack of `DatabaseInfo`                      |
 |           | `collection/` id             | MessagePack of `CollectionInfo`                    |
@@ -29,6 +30,7 @@ FORMAT: Final = b"format"
 SERVER_ID: Final = b"server-id"
 TICKS: Final = b"ticks"
 LOG_FLOOR: Final = b"log-floor"
+LARGEST: Final = b"largest"
 TREES_VALID: Final = b"trees-valid"
 
 DATABASE: Final = b"database/"

@@ -58,7 +58,7 @@ def recover_trees(engine: Engine, catalog: Catalog, log: OperationLog) -> int:
             collection.state.tree_dirty = True
         return valid
     ticks = {c.info.id: _load_tree(engine, c, valid, log) for c in catalog.collections}
-    _replay(catalog, log, valid, ticks)
+    _replay(engine, catalog, log, valid, ticks)
     return valid
 
 
@@ -103,7 +103,9 @@ def tree_slices(engine: Engine, collection: Collection) -> Generator[None, None,
     return tree
 
 
-def _replay(catalog: Catalog, log: OperationLog, after: int, ticks: dict[int, int]) -> None:
+def _replay(
+    engine: Engine, catalog: Catalog, log: OperationLog, after: int, ticks: dict[int, int]
+) -> None:
     cursor = log.cursor()
     last = after
     while rows := cursor.values(keys.u64(last + 1), keys.u64(keys.U64_MAX), BLOCK_ROWS):
@@ -123,9 +125,15 @@ def _replay(catalog: Catalog, log: OperationLog, after: int, ticks: dict[int, in
                 removed.append(old)
         for cid, (inserted, removed) in changed.items():
             tree = _tree_of(catalog, cid)
-            # inserts first: a revision that came and went within the block stands in both lists
-            tree.insert(inserted)
-            tree.remove(removed)
+            try:
+                # inserts first: what came and went within the block stands in both lists
+                tree.insert(inserted)
+                tree.remove(removed)
+            except RevisionTreeError:  # the stored tree was wrong: the documents are not
+                collection = catalog.collection_by_id(cid)
+                if collection is not None:
+                    collection.state.tree = build_tree(engine, collection)
+                    ticks[cid] = log.last_tick
     cursor.close()
     if last != max(log.last_tick, after):
         raise CorruptionError(f"the log ends at {last} instead of {log.last_tick}")

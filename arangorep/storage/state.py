@@ -6,6 +6,7 @@ the old values aside (`preserve`), and the snapshot finds them by its epoch.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from arangorep.codec import msgpack
@@ -69,7 +70,14 @@ class CollectionState:
                 return frozen
         return self._freeze()
 
-    def forget_before(self, epoch: int) -> bool:
-        """Drop what no snapshot of `epoch` or later shows; returns whether something is left."""
-        self._kept = [kept for kept in self._kept if kept[0] >= epoch]
-        return bool(self._kept)
+    def forget_unseen(self, live: Collection[int]) -> bool:
+        """Drop what no snapshot of the `live` epochs shows; returns whether something is left."""
+        seen: list[tuple[int, FrozenState]] = []
+        previous = -1
+        for epoch, frozen in self._kept:
+            # an entry is what snapshots above the entry before it show
+            if any(previous < e <= epoch for e in live):
+                seen.append((epoch, frozen))
+            previous = epoch
+        self._kept = seen
+        return bool(seen)

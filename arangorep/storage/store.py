@@ -51,8 +51,8 @@ class Store:
         # a machine without a battery may wake up in 1970, before what a tree can hold
         newest = max((c.revision for c in known), default=0)
         self._hlc = HybridLogicalClock(max(newest, REVISION_LOWER_BOUND))
-        self.largest_bytes = max((c.largest_bytes for c in known), default=0)
-        """The largest document ever stored in any collection."""
+        self.largest_bytes = keys.from_u64(engine.get(Family.META, keys.LARGEST) or bytes(8))
+        """The largest document ever stored in any collection, also in those that are gone."""
         self._epoch = 0
         self._snapshots: dict[int, Snapshot] = {}
         self._preserved: set[int] = set()
@@ -106,6 +106,9 @@ class Store:
         }
         for collection_id, numbers in counters.items():
             meta[keys.COUNTER + keys.u64(collection_id)] = numbers.pack()
+        largest = max((n.largest_bytes for n in counters.values()), default=0)
+        if largest > self.largest_bytes:
+            meta[keys.LARGEST] = keys.u64(largest)
         self._write_catalog(commit)
         segment = None
         if commit.last_tick:
@@ -220,10 +223,9 @@ class Store:
         if self._snapshots.pop(snapshot.epoch, None) is None:
             return
         snapshot.close()
-        oldest = min(self._snapshots, default=self._epoch + 1)
         for collection_id in list(self._preserved):
             collection = self.catalog.collection_by_id(collection_id)
-            if collection is None or not collection.state.forget_before(oldest):
+            if collection is None or not collection.state.forget_unseen(self._snapshots.keys()):
                 self._preserved.discard(collection_id)
 
     # -- trees on disk, shutdown -------------------------------------------------------------------

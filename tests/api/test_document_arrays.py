@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from support.server import Api, ServerThread
 
+from arangorep.data.collections import rename_collection
+
 IDENTITY = {"_id", "_key", "_rev"}
 CHANGED = IDENTITY | {"_oldRev"}
 NOT_FOUND = {"error": True, "errorNum": 1202, "errorMessage": "document not found"}
@@ -365,3 +367,23 @@ def test_an_array_is_one_transaction_in_the_log(docs: Api, write: Callable[[Api]
     kinds = [marker["type"] for marker in markers]
     assert (kinds[0], kinds[-1], len(kinds)) == (2200, 2201, 4)
     assert len({marker["tid"] for marker in markers}) == 1
+
+
+def test_a_rename_while_the_answer_waits_for_the_disk(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer tells the name under which the documents were written."""
+    api.create_collection("short")
+    services = server.server.node.services
+    sync = services.group_sync.wait
+
+    async def rename_first() -> None:
+        collection = services.store.catalog.database(api.database).find("short")
+        database = services.store.catalog.database(api.database)
+        rename_collection(services.store, database, collection, {"name": "a_much_longer_name"})
+        await sync()
+
+    monkeypatch.setattr(services.group_sync, "wait", rename_first)
+    documents = [{"_key": f"k{n}", "text": "x" * 40} for n in range(20)]
+    answer = api.post("/_api/document/short", documents, waitForSync="true")
+    assert [item["_id"] for item in answer.json()] == [f"short/k{n}" for n in range(20)]

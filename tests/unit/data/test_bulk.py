@@ -117,3 +117,15 @@ def test_a_key_of_an_earlier_block_is_taken() -> None:
     (shown, _, count), _ = insert(documents, {}, in_blocks=True)
     assert shown.count(1210) == 1
     assert count == len(sequence) - 1
+
+
+def test_keys_that_run_out_fail_one_by_one() -> None:
+    options = {"type": "autoincrement", "offset": 2**64 - 4}
+    documents: list[Any] = [{"n": n} for n in range(20)]
+    assert insert(documents, options, in_blocks=True) == insert(documents, options, in_blocks=False)
+
+
+def test_upper_case_keys_count_for_padded_keys() -> None:
+    documents: list[Any] = [{"_key": f"{'A' * 15}{n % 10}"} for n in range(10)]
+    options = {"type": "padded"}
+    assert insert(documents, options, in_blocks=True) == insert(documents, options, in_blocks=False)

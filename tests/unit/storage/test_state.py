@@ -62,13 +62,32 @@ def test_the_past_is_forgotten_with_its_last_reader() -> None:
     for epoch in (1, 2):
         state.preserve(epoch)
         add(state, R + epoch)
-    assert state.forget_before(1)
+    assert state.forget_unseen([1, 2])
     assert [state.at(epoch).count for epoch in (1, 2)] == [0, 1]
-    assert state.forget_before(2)
+    assert state.forget_unseen([2])
     assert state.at(2).count == 1
-    assert not state.forget_before(3)
+    assert not state.forget_unseen([3])
     assert state.at(2).tree is state.tree, "nothing is kept any more"
 
 
+def test_an_old_reader_does_not_keep_what_came_after_it() -> None:
+    state = state_of()
+    for epoch in range(1, 100):
+        state.preserve(epoch)
+        add(state, R + epoch)
+        assert state.forget_unseen([1])
+    assert state.at(1).count == 0
+    assert len(state._kept) == 1
+
+
+def test_a_reader_between_two_changes_keeps_the_next_past() -> None:
+    state = state_of()
+    for epoch in (2, 5, 9):
+        state.preserve(epoch)
+        add(state, R + epoch)
+    assert state.forget_unseen([4])
+    assert state.at(4).count == 1
+
+
 def test_forgetting_nothing() -> None:
-    assert not state_of().forget_before(1)
+    assert not state_of().forget_unseen([1])
