@@ -357,3 +357,21 @@ def test_a_catalog_of_many_collections() -> None:
     assert {f"c{number}" for number in range(1030)} <= {
         collection.info.name for collection in again.catalog.collections
     }
+
+
+def test_a_stored_tree_that_is_not_that_of_the_documents_is_built_anew() -> None:
+    engine = MemoryEngine()
+    store = open_store(engine)
+    collection = make_collection(store, "c")
+    insert(store, collection, *({"_key": f"k{n}"} for n in range(10)))
+    finish(store.checkpoint_trees())
+    changes = WriteSet()
+    row = keys.u64(store.log.last_tick) + RevisionTree().to_bytes()
+    changes.entries[Family.META][keys.TREE + collection.prefix] = row
+    engine.write(changes)
+    insert(store, collection, {"_key": "k3", "n": 1}, mode="replace")
+    again = open_store(engine.copy())
+    tree = again.catalog.database("_system").find("c").state.tree
+    assert tree.count == 10
+    assert not tree.difference(collection.state.tree)
+    assert findings(again) == []
