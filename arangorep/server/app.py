@@ -42,10 +42,10 @@ class Server:
         self.node.services.loop_monitor.start()
 
     async def _listen(self) -> None:
-        http = HttpServer(
+        self._http = HttpServer(
             Dispatcher(self.node.services), self._config.body_bytes_max, self.node.clock
         )
-        self._runner = web.ServerRunner(http, shutdown_timeout=SHUTDOWN_GRACE_S)
+        self._runner = web.ServerRunner(self._http, shutdown_timeout=SHUTDOWN_GRACE_S)
         await self._runner.setup()
         address, port = self._config.address, self._config.port
         try:
@@ -62,6 +62,9 @@ class Server:
         services = self.node.services
         services.stopping = True
         services.loop_monitor.stop()
+        for site in list(self._runner.sites):
+            await site.stop()
+        await self._http.drain(SHUTDOWN_GRACE_S)
         await self._runner.cleanup()
         await services.jobs.finish()
         await self._background.stop()

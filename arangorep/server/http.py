@@ -8,6 +8,7 @@ a broken one costs no more than its request, and what the parser refuses gets th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import cast
 
 from aiohttp import http_exceptions, web
@@ -74,15 +75,35 @@ class HttpServer(web.Server):
         self._dispatcher = dispatcher
         self._body_bytes_max = body_bytes_max
         self._front = HeadFront(clock)
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drain(self, grace_s: float) -> None:
+        """Wait until no request is being handled, `grace_s` seconds at most.
+
+        To be called before the library's own shutdown, which stops reading: a request whose body
+        is still coming would never end.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
 
     def __call__(self) -> web.RequestHandler:
         return HttpProtocol(self, loop=self._loop, **self._kwargs)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = _Body(request, self._body_bytes_max)
-        answer = await self._dispatcher.answer(
-            request.method, request.raw_path, request.headers, body.read
-        )
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            body = _Body(request, self._body_bytes_max)
+            answer = await self._dispatcher.answer(
+                request.method, request.raw_path, request.headers, body.read
+            )
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
         return _as_response(HttpResponse(answer, self._front, request, close=body.is_withheld))
 
 
