@@ -356,22 +356,27 @@ def test_a_complete_import_is_one_transaction(store: Store, collection: Collecti
 
 @pytest.mark.usefixtures("_small_pieces")
 @pytest.mark.parametrize(
-    ("last", "error"),
+    ("last", "error", "text"),
     [
-        ('{"_key":"k1"}', UniqueConstraintViolated),
-        ('{"_key":"ü"}', DocumentKeyBad),
-        ("5", HttpBadParameter),
-        ("{", CorruptedJson),
+        ('{"_key":"k1"}', UniqueConstraintViolated, "conflicting key: k1"),
+        ('{"_key":"ü"}', DocumentKeyBad, "illegal document key"),
+        ("5", HttpBadParameter, "at position 8: invalid JSON type"),
+        ("{", CorruptedJson, "at position 8: VPackError"),
     ],
 )
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_complete_import_fails_as_a_whole(
-    store: Store, collection: Collection, last: str, error: type[ArangoError], overwrite: bool
+    store: Store,
+    collection: Collection,
+    last: str,
+    error: type[ArangoError],
+    text: str,
+    overwrite: bool,
 ) -> None:
     insert(store, collection, {"_key": "there"})
     before = store.log.last_tick
     data = "".join(f'{{"_key":"k{n}"}}\n' for n in range(7)) + last
-    with pytest.raises(error):
+    with pytest.raises(error, match=text):
         load(store, collection, data, type=LINES, complete=True, overwrite=overwrite)
     assert store.log.last_tick == before
     assert set(bodies(store, collection)) == {"there"}
