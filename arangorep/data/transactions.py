@@ -219,7 +219,8 @@ class CollectionWriter:
             for position, each, tick, row in zip(positions, packed, ticks, rows, strict=True)
         ]
         self._log.update(zip(positions, entries, strict=True))
-        self._staged.log_bytes += count * len(form) + size
+        # the form has 8 characters of place holders; 16 bytes, a tick and the row take their place
+        self._staged.log_bytes += count * (len(form) + 8 + len(str(ticks[-1]))) + size
         self._staged.last_tick = ticks[-1]
         self._delta.inserted.extend(revisions)
         self._delta.largest_bytes = max(self._delta.largest_bytes, max(map(len, rows)))

@@ -129,3 +129,19 @@ def test_upper_case_keys_count_for_padded_keys() -> None:
     documents: list[Any] = [{"_key": f"{'A' * 15}{n % 10}"} for n in range(10)]
     options = {"type": "padded"}
     assert insert(documents, options, in_blocks=True) == insert(documents, options, in_blocks=False)
+
+
+def test_the_log_grows_by_what_is_written() -> None:
+    store = Store(MemoryEngine(), ManualClock())
+    ensure_system_database(store)
+    database = store.catalog.database("_system")
+    collection = create_collection(store, database, {"name": "c"})
+    before = store.log.size_bytes
+    after_tick = store.log.last_tick
+    transaction = Transaction(store, database, grouped=True)
+    writer = DocumentWriter(transaction, collection, WriteOptions())
+    for _ in writer.each([{"_key": f"k{n}", "n": n} for n in range(50)], writer.insert):
+        pass
+    transaction.commit()
+    rows = store.engine.scan(Family.LOG, (after_tick + 1).to_bytes(8, "big"), b"\xff" * 9)
+    assert store.log.size_bytes - before == sum(map(len, rows.take(1000)))
