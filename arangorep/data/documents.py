@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from arangorep.data.bulk import InsertedBlock, insert_block
 from arangorep.data.transactions import CollectionWriter, Transaction, body_of
@@ -241,10 +241,10 @@ class DocumentWriter:
     def _is_outdated(self, old_row: bytes, given: dict[str, Any]) -> bool:
         name = self._options.version_attribute
         old, new = body_of(old_row).get(name), given.get(name)
-        return _is_number(old) and _is_number(new) and new <= old  # type: ignore[operator]
+        return _is_number(old) and _is_number(new) and new <= old
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

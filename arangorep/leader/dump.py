@@ -1,6 +1,6 @@
 """Dump chunks: the documents of one collection at a batch, copied from store to wire.
 
-Nothing here parses a document. A chunk is a list of pieces of some 300 KiB, so that the caller can
+Nothing here parses a document. A chunk is a list of pieces of some 160 KiB, so that the caller can
 give other requests their turn between two and send them without joining.
 """
 
@@ -51,7 +51,7 @@ def read_chunk(
 ) -> Generator[None, None, DumpChunk]:
     """Read documents until `chunk_bytes` are reached; a single document may pass it.
 
-    A generator: it yields after every block of about half a millisecond. `chunk_bytes` 0 reads
+    A generator: it yields after every block of some 0.2 ms. `chunk_bytes` 0 reads
     nothing. Errors: 400/10 when the cursor is in use; `CorruptionError` when the store ends before
     the last document (the chunk is lost, so the caller must not answer with a part of it).
     """

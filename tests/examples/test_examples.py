@@ -49,8 +49,9 @@ def test_a_copy_follows_what_happens_after_the_snapshot(server: ServerThread, ap
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert follower.stdout is not None
     try:
-        lines = iter(follower.stdout.readline, "")  # type: ignore[union-attr]
+        lines = iter(follower.stdout.readline, "")
         assert any(line.endswith(": 10 documents\n") for line in lines)
         api.insert("c", [{"_key": "k10"}, {"_key": "k11"}, {"_key": "k12"}])
         api.delete("/_api/document/c/k1")
