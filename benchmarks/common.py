@@ -185,11 +185,15 @@ def median(values: list[float]) -> float:
     return statistics.median(values)
 
 
-def main(run: Callable[[argparse.Namespace], list[Result]], documents: int = 1_000_000) -> None:
+def main(
+    run: Callable[[argparse.Namespace], list[Result]],
+    documents: int = 1_000_000,
+    rounds: int = ROUNDS,
+) -> None:
     """Parse `--documents`, `--rounds`, `--json`; print results; exit 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
     parser.add_argument("--documents", type=int, default=documents)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     results = run(arguments)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from common import (
@@ -29,6 +31,8 @@ from arangorep.storage.engine import Family
 from arangorep.storage.rocks import RocksEngine
 
 ARRAY = 1000
+CONNECTIONS = 2
+ROUNDS = 7
 ROWS_OF = (Family.DOCUMENTS, Family.PRIMARY, Family.LOG)
 
 
@@ -43,7 +47,18 @@ def bodies(documents: int) -> list[bytes]:
 
 
 def insert(port: int, collection: str, arrays: list[bytes]) -> None:
-    """One client, one request after the other."""
+    """Two connections share the arrays, as bulk loaders do: one sends while the other waits."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda part: insert_each(port, collection, part), halves(arrays)))
+
+
+def halves(arrays: list[bytes]) -> list[list[bytes]]:
+    """One share for each connection."""
+    return [arrays[start::CONNECTIONS] for start in range(CONNECTIONS)]
+
+
+def insert_each(port: int, collection: str, arrays: list[bytes]) -> None:
+    """One connection, one request after the other."""
     connection = Connection(port)
     for body in arrays:
         status, headers, _, _ = connection.request(
@@ -88,19 +103,28 @@ def run(arguments: argparse.Namespace) -> list[Result]:
     """Rounds of bare puts and inserts, each into an empty place."""
     documents = arguments.documents
     arrays = bodies(documents)
-    times: dict[str, list[float]] = {"puts": [], "inserts": []}
+    ratios, rates = [], []
     with scratch() as path:
         batches = stored_rows(path / "rows", documents)
         for number in range(arguments.rounds):
-            times["puts"].append(put(path / f"puts{number}", batches))
+            puts = put(path / f"puts{number}", batches)
             with ServerProcess(path / f"data{number}") as server:
                 connection = Connection(server.port)
                 connection.json("POST", "/_api/collection", {"name": COLLECTION})
                 connection.close()
-                times["inserts"].append(timed(lambda: insert(server.port, COLLECTION, arrays)))
-    rates = {name: documents / median(values) for name, values in times.items()}
-    return [at_least("array inserts of 1,000", rates["inserts"] / rates["puts"], 0.35, **rates)]
+                inserts = timed(lambda: insert(server.port, COLLECTION, arrays))
+            # one next to the other: the disk of a shared machine has good and bad minutes
+            ratios.append(puts / inserts)
+            rates.append((documents / puts, documents / inserts))
+            shutil.rmtree(path / f"puts{number}")
+            shutil.rmtree(path / f"data{number}")
+    puts_per_s, inserts_per_s = rates[ratios.index(median(ratios))]
+    return [
+        at_least(
+            "array inserts of 1,000", median(ratios), 0.35, puts=puts_per_s, inserts=inserts_per_s
+        )
+    ]
 
 
 if __name__ == "__main__":
-    main(run, documents=200_000)
+    main(run, documents=100_000, rounds=ROUNDS)

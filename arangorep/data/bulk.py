@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from arangorep.codec.json import dumps_all, may_be_too_deep
+from arangorep.codec.json import dumps, dumps_all, may_be_too_deep
 from arangorep.data.transactions import CollectionWriter
 from arangorep.errors import CorruptedJson, OutOfKeys
 from arangorep.limits import JSON_DEPTH_MAX
@@ -27,7 +27,10 @@ FEWEST = 8
 SHALLOW_BYTES = 2 * JSON_DEPTH_MAX
 """A text this short cannot nest too deep."""
 
-KEY_FRONT = b'{"_key":"'
+KEY_FRONT = b'[{"_key":"'
+KEY_GAP = b'},{"_key":"'
+"""Between two documents of an array. Within a string its quotes would be escaped; within a document
+it makes a part too many, and the array is not split."""
 _all_keys = re.compile(rf"(?:{KEY_PATTERN}\n)+").fullmatch
 
 
@@ -52,15 +55,9 @@ def insert_block(
     """
     if len(documents) < FEWEST or not writer.takes_blocks or not _are_plain(documents):
         return None
-    try:
-        texts = dumps_all(documents)
-    except CorruptedJson:
-        return None
-    if any(len(text) > SHALLOW_BYTES and may_be_too_deep(text) for text in texts):
-        return None
     last_value = writer.last_value
     if "_key" in documents[0]:
-        found = _given_keys(options, documents, texts)
+        found = _given_keys(options, documents)
         if found is None:
             return None
         keys, names, tails = found
@@ -72,6 +69,9 @@ def insert_block(
     else:
         if options.type == "uuid" or any("_key" in document for document in documents):
             return None
+        texts = _texts(documents)
+        if texts is None:
+            return None
         keys = []
         try:
             for _ in documents:
@@ -81,7 +81,7 @@ def insert_block(
         except OutOfKeys:
             return None
         names = [key.encode() for key in keys]
-        tails = [b"," + text[1:] if len(text) > 2 else b"}" for text in texts]
+        tails = [b"," + text[1:-1] if len(text) > 2 else b"" for text in texts]
     writer.last_value = last_value
     revisions, rows = writer.put_block(names, tails)
     return InsertedBlock(keys, revisions, rows)
@@ -94,21 +94,43 @@ def _are_plain(documents: list[Any]) -> bool:
     )
 
 
+def _texts(documents: list[Any]) -> list[bytes] | None:
+    try:
+        texts = dumps_all(documents)
+    except CorruptedJson:
+        return None
+    return None if _any_too_deep(texts) else texts
+
+
+def _any_too_deep(texts: list[bytes]) -> bool:
+    return any(len(text) > SHALLOW_BYTES and may_be_too_deep(text) for text in texts)
+
+
 def _given_keys(
-    options: KeyOptions, documents: list[Any], texts: list[bytes]
+    options: KeyOptions, documents: list[Any]
 ) -> tuple[list[str], list[bytes], list[bytes]] | None:
-    """Keys, keys as bytes, and the rests of the texts; None unless every `_key` stands in front."""
+    """Keys, keys as bytes, and the insides behind them; None unless every `_key` stands in front.
+
+    One text for all and one cut between two documents: a text for each costs five times as much.
+    """
     if options.type == "autoincrement" or not options.allow_user_keys:
         return None
-    if not all(text.startswith(KEY_FRONT) for text in texts):
+    try:
+        text = dumps(documents)
+    except CorruptedJson:
         return None
-    keys = [document["_key"] for document in documents]
+    parts = text[len(KEY_FRONT) : -2].split(KEY_GAP)
+    if len(parts) != len(documents) or not text.startswith(KEY_FRONT):
+        return None
+    try:
+        keys = [document["_key"] for document in documents]
+    except KeyError:
+        return None
     joined = "\n".join(keys) + "\n"
     if not _all_keys(joined):
         return None
     names = joined.encode().split(b"\n")[:-1]
     if len(names) != len(keys):  # a key with a newline in it
         return None
-    gap = len(KEY_FRONT) + 1
-    tails = [text[len(name) + gap :] for name, text in zip(names, texts, strict=True)]
-    return keys, names, tails
+    tails = [part[len(name) + 1 :] for name, part in zip(names, parts, strict=True)]
+    return None if _any_too_deep(tails) else (keys, names, tails)

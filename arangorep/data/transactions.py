@@ -19,13 +19,13 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family
 from arangorep.storage.keys import pack_range
-from arangorep.storage.log import HEADER_BYTES, SCOPE_BYTES, pack_header
-from arangorep.storage.rows import build_row, row_key
+from arangorep.storage.log import HEADER_BYTES, document_entries, pack_header
+from arangorep.storage.rows import build_row, build_rows, row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
 from arangorep.values.index_terms import unique_terms, violation
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import encode_many, revision_text
+from arangorep.values.revision import encode_range, revision_text
 
 EDGE = 3
 
@@ -106,8 +106,6 @@ class CollectionWriter:
             tid,
         )
         self._changed = False
-        self._greatest: bytes | None = None
-        """The greatest key in the store, once it was looked for."""
         self._greatest_put = b""
         """The greatest key that this transaction put."""
 
@@ -141,20 +139,20 @@ class CollectionWriter:
 
     def are_free(self, names: list[bytes]) -> bool:
         """Whether no document has one of these keys, and no key stands twice."""
-        if self._are_above(names):
+        if not any(map(ge, names, names[1:])) and self._is_gap(names[0], names[-1]):
             return True
         return len(set(names)) == len(names) and not any(map(self.find, names))
 
-    def _are_above(self, names: list[bytes]) -> bool:
-        """Whether the keys ascend and lie above every key there is: no look-ups needed then."""
-        if any(map(ge, names, names[1:])):
+    def _is_gap(self, first: bytes, last: bytes) -> bool:
+        """Whether no key lies between these two: one seek instead of a look-up for each."""
+        if first <= self._greatest_put:
             return False
-        if self._greatest is None:
-            cursor = self._engine.cursor(Family.PRIMARY)
-            end = self.collection.document_end
-            self._greatest = (cursor.last_key(self._prefix, end) or self._prefix)[8:]
-            cursor.close()
-        return names[0] > self._greatest and names[0] > self._greatest_put
+        if self._delta.cleared:
+            return True
+        cursor = self._engine.cursor(Family.PRIMARY)
+        found = cursor.keys(self._prefix + first, self._prefix + last + b"\0", 1)
+        cursor.close()
+        return not found
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -193,37 +191,23 @@ class CollectionWriter:
         return revision, row
 
     def put_block(self, names: list[bytes], tails: list[bytes]) -> tuple[range, list[bytes]]:
-        """Store new documents at once; `tails` are their texts behind the system attributes.
+        """Store new documents at once; `tails` are their insides behind the system attributes.
 
         The same as a `put` for each, for keys that are free in a collection that `takes_blocks`.
         """
-        count = len(names)
-        revisions, ticks = self._store.take_revisions(count), self._store.ticks.take(count)
-        name = self.collection.name_json
-        texts = encode_many(revisions)
-        rows = [
-            b'{"_key":"%b","_id":"%b/%b","_rev":"%b"%b' % (key, name, key, text, tail)
-            for key, text, tail in zip(names, texts, tails, strict=True)
-        ]
+        revisions = self._store.take_revisions(len(names))
+        ticks = self._store.ticks.take(len(names))
+        rows = build_rows(names, self.collection.name_json, encode_range(revisions), tails)
         prefix = self._prefix
         packed = pack_range(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
-        size = sum(map(len, rows))
-        positions = pack_range(ticks)
-        scope = pack_header(MarkerType.DOCUMENT, 0, *self._scope, 0, 0, 0)[:SCOPE_BYTES]
-        line = b'{"tick":"%d","type":2300,' + self._line_scope.replace(b"%", b"%%") + b"%b}\n"
-        form = scope.replace(b"%", b"%%") + b"%b%b" + bytes(8) + line
-        entries = [
-            form % (position, each, tick, row)
-            for position, each, tick, row in zip(positions, packed, ticks, rows, strict=True)
-        ]
-        self._log.update(zip(positions, entries, strict=True))
-        # the form has 8 characters of place holders; 16 bytes, a tick and the row take their place
-        self._staged.log_bytes += count * (len(form) + 8 + len(str(ticks[-1]))) + size
+        entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
+        self._log.update(entries)
+        self._staged.log_bytes += sum(map(len, entries.values()))
         self._staged.last_tick = ticks[-1]
         self._delta.inserted.extend(revisions)
-        self._delta.largest_bytes = max(self._delta.largest_bytes, max(map(len, rows)))
+        self._delta.largest_bytes = max(self._delta.largest_bytes, len(max(rows, key=len)))
         self._greatest_put = max(self._greatest_put, max(names))
         self._changed = True
         return revisions, rows

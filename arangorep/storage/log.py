@@ -21,11 +21,14 @@ pruning, and what `logger-tick-ranges` lists.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from arangorep.codec import msgpack
 from arangorep.storage import keys
 from arangorep.storage.engine import Cursor, Engine, Family, Scan, WriteSet
+from arangorep.values.marker import MarkerType
 
 HEADER = struct.Struct(">HHQQQQQ")
 HEADER_BYTES = HEADER.size
@@ -34,6 +37,35 @@ TICK_AT = slice(20, 28)
 SEGMENT_BYTES = 16 * 1024 * 1024
 
 pack_header = HEADER.pack
+
+
+def document_entries(
+    database_id: int,
+    collection_id: int,
+    line_scope: bytes,
+    ticks: range,
+    revisions: Sequence[bytes],
+    rows: Sequence[bytes],
+) -> dict[bytes, bytes]:
+    """Keys and values of the markers (2300) of many new documents.
+
+    `line_scope` stands between type and row in the line: `"db":…,"cuid":…,"tid":…,"data":`;
+    `revisions` are packed (`keys.u64`).
+    """
+    head = pack_header(MarkerType.DOCUMENT, 0, database_id, collection_id, 0, 0, 0)
+    positions = keys.pack_range(ticks)
+    pieces = (
+        repeat(head[:SCOPE_BYTES]),
+        positions,
+        revisions,
+        repeat(bytes(8) + b'{"tick":"'),
+        (b"%d " * len(ticks) % tuple(ticks)).split(),
+        repeat(b'","type":%d,%b' % (MarkerType.DOCUMENT, line_scope)),
+        rows,
+        repeat(b"}\n"),
+    )
+    entries = map(b"".join, zip(*pieces))  # noqa: B905  # repeat() never ends
+    return dict(zip(positions, entries, strict=True))
 
 
 @dataclass(slots=True)

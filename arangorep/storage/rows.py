@@ -9,7 +9,8 @@ Serving a document is copying these bytes; only a renamed collection needs its n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from arangorep.codec.json import dumps
@@ -37,6 +38,25 @@ def build_row(
         revision,
         tail,
     )
+
+
+def build_rows(
+    names: Sequence[bytes], name_json: bytes, revisions: Sequence[bytes], tails: Sequence[bytes]
+) -> list[bytes]:
+    """`build_row` of many plain documents; a tail is `,"a":1`: the inside behind `_rev`."""
+    key_to_id = b'","_id":"%b/' % name_json
+    pieces = (
+        repeat(b'{"_key":"'),
+        names,
+        repeat(key_to_id),
+        names,
+        repeat(b'","_rev":"'),
+        revisions,
+        repeat(b'"'),
+        tails,
+        repeat(b"}"),
+    )
+    return list(map(b"".join, zip(*pieces)))  # noqa: B905  # repeat() never ends
 
 
 def row_key(row: bytes) -> bytes:

@@ -82,10 +82,12 @@ def revision_text(revision: int) -> str:
     return str(revision)
 
 
-def encode_many(revisions: Sequence[int]) -> list[bytes]:
-    """`revision_text` of many ids at once, as bytes. All must have 11 digits (2004 and later)."""
-    joined = b"".join([revision.to_bytes(_GROUP_BYTES, "big") for revision in revisions])
-    digits = b2a_base64(joined, newline=False).translate(_TO_HLC)
+def encode_range(revisions: range) -> list[bytes]:
+    """`revision_text` of consecutive ids, as bytes. All must have 11 digits (2004 and later)."""
+    groups = np.zeros((len(revisions), _GROUP_BYTES), dtype=np.uint8)
+    packed = np.arange(revisions.start, revisions.stop, dtype=np.uint64).astype(">u8")
+    groups[:, 1:] = packed.view(np.uint8).reshape(-1, 8)
+    digits = b2a_base64(groups.tobytes(), newline=False).translate(_TO_HLC)
     return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), _GROUP_DIGITS)]
 
 

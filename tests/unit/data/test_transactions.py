@@ -448,7 +448,7 @@ def test_a_block_is_what_single_puts_would_be(store: Store, collection: Collecti
     names = [b"a", b"b", b"c"]
     transaction = begin(store)
     revisions, rows = transaction.writer(collection).put_block(
-        names, [b"}", b',"n":1}', b',"%":"%d"}']
+        names, [b"", b',"n":1', b',"%":"%d"']
     )
     transaction.commit()
     blocks = markers(store, before)
