@@ -49,7 +49,8 @@ def create_index(
         yield from _build(store, collection, index)
     commit = Commit()
     commit.catalog.append(PutCollection(collection.info.with_indexes((*present, index))))
-    commit.changes.entries[Family.META][keys.BUILDING + keys.u64(index.id)] = None
+    prefix = keys.index_prefix(collection.info.id, index.id)
+    commit.changes.entries[Family.META][keys.BUILDING + prefix] = None
     kind, data = MarkerType.INDEX_CREATE, dumps(index.describe())
     log_marker(store, commit, kind, database.identity, collection.identity, data)
     store.commit(commit)
@@ -61,7 +62,7 @@ def _build(
 ) -> Generator[None, None, None]:
     """Write the entries of all documents. Errors: 400/1210; nothing is left behind then."""
     engine = store.engine
-    prefix = keys.u64(index.id)
+    prefix = keys.index_prefix(collection.info.id, index.id)
     note = keys.BUILDING + prefix
     changes = WriteSet()
     changes.entries[Family.META][note] = b""
@@ -85,7 +86,7 @@ def _build(
             start = rows[-1][0] + b"\0"
             yield
     except BaseException as error:
-        remove_entries(store, index.id, note)
+        remove_entries(store, note)
         if isinstance(error, UniqueConstraintViolated):
             error.http_status = 400
         raise
@@ -93,9 +94,9 @@ def _build(
         cursor.close()
 
 
-def remove_entries(store: Store, index_id: int, note: bytes) -> None:
+def remove_entries(store: Store, note: bytes) -> None:
     """Remove what a build left behind, and the note that told of it."""
-    prefix = keys.u64(index_id)
+    prefix = note[len(keys.BUILDING) :]
     changes = WriteSet()
     changes.ranges.append((Family.INDEX, prefix, keys.after(prefix)))
     changes.entries[Family.META][note] = None
@@ -108,7 +109,7 @@ def remove_unfinished(store: Store) -> None:
     notes = cursor.keys(keys.BUILDING, keys.after(keys.BUILDING), 1 << 20)
     cursor.close()
     for note in notes:
-        remove_entries(store, keys.from_u64(note[len(keys.BUILDING) :]), note)
+        remove_entries(store, note)
 
 
 def find_index(collection: Collection, handle: str) -> IndexDefinition:
@@ -129,7 +130,7 @@ def drop_index(store: Store, database: Database, collection: Collection, handle:
     commit = Commit()
     rest = tuple(other for other in collection.info.indexes if other.id != index.id)
     commit.catalog.append(PutCollection(collection.info.with_indexes(rest)))
-    prefix = keys.u64(index.id)
+    prefix = keys.index_prefix(collection.info.id, index.id)
     commit.clear_rows(Family.INDEX, prefix, keys.after(prefix))
     kind, data = MarkerType.INDEX_DROP, b'{"id":"%d"}' % index.id
     log_marker(store, commit, kind, database.identity, collection.identity, data)

@@ -7,7 +7,7 @@ prepared; the caller holds the write lock until `commit` (leader-api 7.8: never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import ge
 from typing import Any
 
@@ -108,6 +108,8 @@ class CollectionWriter:
         self._changed = False
         self._greatest_put = b""
         """The greatest key that this transaction put."""
+        self.newest_revision = collection.state.counters.revision
+        """No document was ever stored under a revision above this one."""
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -131,6 +133,27 @@ class CollectionWriter:
         if row is None:
             raise CorruptionError(f"primary index names revision {revision}, which is not there")
         return row
+
+    def has_revision(self, revision: int) -> bool:
+        """Whether some document is stored under this revision."""
+        document_key = self._prefix + revision.to_bytes(8, "big")
+        if document_key in self._documents:
+            return self._documents[document_key] is not None
+        return not self._delta.cleared and (
+            self._engine.get(Family.DOCUMENTS, document_key) is not None
+        )
+
+    def holders(self, row: bytes, old_revision: int) -> set[int]:
+        """Revisions of the other documents that hold a unique value of this row."""
+        if not self._unique:
+            return set()
+        found = {self._holder(entry) for _, entry in self._entries(_content(row))}
+        return found - {0, old_revision}
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether unique indexes must be kept."""
+        return bool(self._unique)
 
     @property
     def takes_blocks(self) -> bool:
@@ -171,11 +194,19 @@ class CollectionWriter:
                 json_text(body.pop("_to")),
             )
         revision = self._store.next_revision()
-        revision_bytes = revision.to_bytes(8, "big")
         name = self.collection.name_json
         row = build_row(key, name, revision_text(revision).encode(), body, edge)
         if may_be_too_deep(row):
             check_depth(body)
+        self.put_row(key, old_revision, revision, row)
+        return revision, row
+
+    def put_row(self, key: bytes, old_revision: int, revision: int, row: bytes) -> None:
+        """Store a finished row under its own revision, which no other document has.
+
+        `old_revision` is what `find` told. Errors: 409/1210 for a unique index.
+        """
+        revision_bytes = revision.to_bytes(8, "big")
         if self._unique:
             self._index_put(row, old_revision, revision_bytes)
         if old_revision:
@@ -186,9 +217,9 @@ class CollectionWriter:
         self._append(MarkerType.DOCUMENT, row, revision, old_revision)
         delta = self._delta
         delta.inserted.append(revision)
+        self.newest_revision = max(self.newest_revision, revision)
         if len(row) > delta.largest_bytes:
             delta.largest_bytes = len(row)
-        return revision, row
 
     def put_block(self, names: list[bytes], tails: list[bytes]) -> tuple[range, list[bytes]]:
         """Store new documents at once; `tails` are their insides behind the system attributes.
@@ -198,8 +229,22 @@ class CollectionWriter:
         revisions = self._store.take_revisions(len(names))
         ticks = self._store.ticks.take(len(names))
         rows = build_rows(names, self.collection.name_json, encode_range(revisions), tails)
+        self.put_rows(names, revisions, pack_range(revisions), ticks, rows)
+        return revisions, rows
+
+    def put_rows(
+        self,
+        names: list[bytes],
+        revisions: Sequence[int],
+        packed: list[bytes],
+        ticks: range,
+        rows: list[bytes],
+    ) -> None:
+        """Store finished rows of new documents; `packed` are the revisions as `keys.u64`.
+
+        Keys and revisions must be free; only in a collection without unique indexes.
+        """
         prefix = self._prefix
-        packed = pack_range(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
         entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
@@ -207,14 +252,14 @@ class CollectionWriter:
         self._staged.log_bytes += sum(map(len, entries.values()))
         self._staged.last_tick = ticks[-1]
         self._delta.inserted.extend(revisions)
+        self.newest_revision = max(self.newest_revision, max(revisions))
         self._delta.largest_bytes = max(self._delta.largest_bytes, len(max(rows, key=len)))
         self._greatest_put = max(self._greatest_put, max(names))
         self._changed = True
-        return revisions, rows
 
-    def remove(self, key: bytes, old_revision: int) -> int:
-        """Remove a document; returns the revision of the removal itself."""
-        revision = self._store.next_revision()
+    def remove(self, key: bytes, old_revision: int, revision: int = 0) -> int:
+        """Remove a document; returns the revision of the removal itself: the given one or a new."""
+        revision = revision or self._store.next_revision()
         if self._unique:
             for _, entry in self._entries(_content(self.row(old_revision))):
                 self._index[entry] = None
@@ -222,7 +267,7 @@ class CollectionWriter:
         self._primary[self._prefix + key] = None
         text = b'{"_key":"%b","_rev":"%b"}' % (key, revision_text(revision).encode())
         self._append(MarkerType.REMOVE, text, 0, old_revision)
-        self._delta.revision = revision
+        self._delta.revision = max(self._delta.revision, revision)
         return revision
 
     def clear(self) -> None:
@@ -247,7 +292,7 @@ class CollectionWriter:
             return False
         delta.last_value = self.last_value
         if delta.inserted:
-            delta.revision = max(delta.revision, delta.inserted[-1])
+            delta.revision = max(delta.revision, self.newest_revision)
         return True
 
     def _forget(self, old_revision: int) -> None:
@@ -269,7 +314,7 @@ class CollectionWriter:
 
     def _entries(self, document: Mapping[str, Any]) -> list[tuple[IndexDefinition, bytes]]:
         return [
-            (index, keys.u64(index.id) + term)
+            (index, keys.index_prefix(self.collection.info.id, index.id) + term)
             for index in self._unique
             for term in unique_terms(index, document)
         ]
@@ -286,24 +331,28 @@ class CollectionWriter:
             self._index[entry] = revision
 
     def _check_free(self, index: IndexDefinition, entry: bytes, old_revision: int) -> None:
+        holder = self._holder(entry)
+        if holder and holder != old_revision:
+            key = row_key(self.row(holder)).decode()
+            raise UniqueConstraintViolated(violation(index, key))
+
+    def _holder(self, entry: bytes) -> int:
+        """The revision of the document that a unique entry belongs to, 0 if there is none."""
         if entry in self._index:
             holder = self._index[entry]
         elif self._delta.cleared:
-            return
+            return 0
         else:
             holder = self._engine.get(Family.INDEX, entry)
-        if holder is not None and int.from_bytes(holder, "big") != old_revision:
-            key = row_key(self.row(int.from_bytes(holder, "big"))).decode()
-            raise UniqueConstraintViolated(violation(index, key))
+        return 0 if holder is None else int.from_bytes(holder, "big")
 
 
 def clear_documents(collection: Collection, staged: Commit) -> None:
     """Stage the removal of all rows of a collection; its definition stays."""
     staged.clear_rows(Family.DOCUMENTS, collection.prefix, collection.document_end)
     staged.clear_rows(Family.PRIMARY, collection.prefix, collection.document_end)
-    for index in collection.info.indexes:
-        prefix = keys.u64(index.id)
-        staged.clear_rows(Family.INDEX, prefix, keys.after(prefix))
+    if collection.info.indexes:
+        staged.clear_rows(Family.INDEX, collection.prefix, collection.document_end)
 
 
 def _content(row: bytes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ collection in a generator, so ten thousand of them do not hold the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from arangorep.clock import iso_time
@@ -14,26 +14,9 @@ from arangorep.codec.json import Fragment, dumps
 from arangorep.leader.batches import Batch
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
+from arangorep.values.visibility import Filter
 
 COLLECTIONS_PER_SLICE = 100
-ALWAYS_HIDDEN_PREFIX = "_statistics"
-ALWAYS_HIDDEN = frozenset({"_routing"})
-FOXX_QUEUES = frozenset({"_jobs", "_queues"})
-
-Filter = Callable[[str], bool]
-
-
-def system_filter(*, include_system: bool, include_foxx_queues: bool) -> Filter:
-    """Which collection names inventory and tail show (leader-api 3, 7.6)."""
-
-    def shows(name: str) -> bool:
-        if not name.startswith("_"):
-            return True
-        if name.startswith(ALWAYS_HIDDEN_PREFIX) or name in ALWAYS_HIDDEN:
-            return False
-        return include_system and (include_foxx_queues or name not in FOXX_QUEUES)
-
-    return shows
 
 
 def database_inventory(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from struct import Struct
 
 from arangorep.errors import CorruptionError
-from arangorep.leader.inventory import Filter
 from arangorep.limits import CHUNK_BYTES_MAX, SCAN_BYTES_GOAL, TAIL_CHUNK_BYTES_MIN
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
@@ -22,6 +21,7 @@ from arangorep.storage.rows import line_with_name
 from arangorep.storage.snapshot import rows_limit
 from arangorep.storage.store import Store
 from arangorep.values.marker import MarkerType
+from arangorep.values.visibility import Filter
 
 SCOPE = Struct(">HHQQ")
 DATABASE_MARKERS = frozenset({MarkerType.DATABASE_CREATE, MarkerType.DATABASE_DROP})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from arangorep.errors import Forbidden, HttpBadParameter
 from arangorep.leader.clients import ClientIdentity
-from arangorep.leader.inventory import system_filter
 from arangorep.leader.logger import last_tick, wal_range
 from arangorep.leader.tail import TailRequest, Visibility, tail
 from arangorep.limits import CLIENT_TTL_S_TAIL, TAIL_CHUNK_BYTES_DEFAULT
@@ -14,6 +13,7 @@ from arangorep.protocol.params import U64_MAX
 from arangorep.rest.answer import Answer, json_answer, no_content
 from arangorep.rest.context import Request
 from arangorep.rest.replication.logger import tail_answer
+from arangorep.values.visibility import system_filter
 
 EXPECTED = "expected GET /_api/wal/[tail|range|lastTick|open-transactions]"
 DONE = {"error": False, "code": 200, "result": {}}

@@ -16,7 +16,6 @@ from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Cursor, Engine, Family
 from arangorep.storage.log import HEADER, HEADER_BYTES
 from arangorep.storage.store import Store
-from arangorep.values.index import IndexDefinition
 from arangorep.values.index_terms import unique_terms
 from arangorep.values.marker import MarkerType
 from arangorep.values.revision import parse_revision
@@ -36,7 +35,6 @@ def check_store(store: Store) -> Iterator[str]:
 def _check_collection(store: Store, collection: Collection) -> Iterator[str]:
     name = f"collection {collection.info.name} ({collection.info.id})"
     tree, count = RevisionTree(), 0
-    unique = [index for index in collection.info.indexes if index.is_enforced]
     entries = 0
     for key, row in read_all(store.engine, Family.DOCUMENTS, collection.prefix):
         count += 1
@@ -46,15 +44,17 @@ def _check_collection(store: Store, collection: Collection) -> Iterator[str]:
         if finding:
             yield f"{name}: {finding}"
             continue
-        missing, found = _check_entries(store.engine, unique, row, key[8:])
+        missing, found = _check_entries(store.engine, collection, row, key[8:])
         entries += found
         yield from (f"{name}: {text}" for text in missing)
     primary = sum(1 for _ in read_all(store.engine, Family.PRIMARY, collection.prefix))
     if primary != count:
         yield f"{name}: {count} documents, but {primary} keys in the primary index"
-    stored = sum(
-        1 for index in unique for _ in read_all(store.engine, Family.INDEX, keys.u64(index.id))
-    )
+    # entries of an index whose build was cut off are removed at the next start
+    notes = read_all(store.engine, Family.META, keys.BUILDING + collection.prefix)
+    unfinished = {note[len(keys.BUILDING) :] for note, _ in notes}
+    found_entries = read_all(store.engine, Family.INDEX, collection.prefix)
+    stored = sum(1 for key, _ in found_entries if key[:16] not in unfinished)
     if stored != entries:
         yield f"{name}: {entries} unique index entries expected, {stored} stored"
     if collection.count != count:
@@ -82,15 +82,18 @@ def _check_document(
 
 
 def _check_entries(
-    engine: Engine, unique: list[IndexDefinition], row: bytes, revision: bytes
+    engine: Engine, collection: Collection, row: bytes, revision: bytes
 ) -> tuple[list[str], int]:
     missing: list[str] = []
     number = 0
-    for index in unique:
+    for index in collection.info.indexes:
+        if not index.is_enforced:
+            continue
         document = loads_shallow(row)
+        prefix = keys.index_prefix(collection.info.id, index.id)
         for term in set(unique_terms(index, document)):
             number += 1
-            if engine.get(Family.INDEX, keys.u64(index.id) + term) != revision:
+            if engine.get(Family.INDEX, prefix + term) != revision:
                 missing.append(f"index {index.name} does not lead to {document['_key']}")
     return missing, number
 
@@ -98,17 +101,9 @@ def _check_entries(
 def _check_orphans(store: Store) -> Iterator[str]:
     """Rows below an id that the catalog does not know."""
     known = {collection.info.id for collection in store.catalog.collections}
-    indexes = {i.id for c in store.catalog.collections for i in c.info.indexes}
-    # entries of an index whose build was cut off are removed at the next start
-    for note, _ in read_all(store.engine, Family.META, keys.BUILDING):
-        indexes.add(keys.from_u64(note[len(keys.BUILDING) :]))
-    for family, ids in (
-        (Family.DOCUMENTS, known),
-        (Family.PRIMARY, known),
-        (Family.INDEX, indexes),
-    ):
+    for family in (Family.DOCUMENTS, Family.PRIMARY, Family.INDEX):
         for found in _ids(store.engine, family):
-            if found not in ids:
+            if found not in known:
                 yield f"family {family} holds rows of {found}, which does not exist"
 
 

@@ -4,7 +4,7 @@
 |-----------|------------------------------|----------------------------------------------------|
 | documents | collection id, revision      | the document's canonical JSON                      |
 | primary   | collection id, key (UTF-8)   | revision                                           |
-| index     | index id, term               | revision (unique indexes only: nobody reads others)|
+| index     | collection id, index id, term| revision (unique indexes only: nobody reads others)|
 | log       | tick                         | header (see `log.py`), then the finished tail line |
 | meta      | `format`                     | format version, decimal                            |
 |           | `server-id`                  | decimal                                            |
@@ -17,7 +17,9 @@
 |           | `counter/` id                | MessagePack of `Counters`                          |
 |           | `tree/` id                   | tick (8 bytes), then the revision tree's binary form|
 |           | `segment/` last tick         | MessagePack of `Segment`                           |
-|           | `building/` index id         | empty: an index whose build is not finished        |
+|           | `building/` collection id, index id | empty: an index whose build is not finished |
+|           | `applier-config/` id         | MessagePack of the applier's configuration         |
+|           | `applier-state/` id          | MessagePack of leader and ticks; id 0 is global    |
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ COUNTER: Final = b"counter/"
 TREE: Final = b"tree/"
 SEGMENT: Final = b"segment/"
 BUILDING: Final = b"building/"
+APPLIER_CONFIG: Final = b"applier-config/"
+APPLIER_STATE: Final = b"applier-state/"
 
 U64_MAX: Final = 2**64 - 1
 
@@ -46,6 +50,12 @@ U64_MAX: Final = 2**64 - 1
 def u64(number: int) -> bytes:
     """Eight bytes, big-endian."""
     return number.to_bytes(8, "big")
+
+
+def index_prefix(collection_id: int, index_id: int) -> bytes:
+    """What all entries of an index start with. A follower keeps the leader's index ids, which are
+    unique only within their collection."""
+    return u64(collection_id) + u64(index_id)
 
 
 def pack_range(numbers: range) -> list[bytes]:

@@ -7,7 +7,8 @@ knows more than the disk; nothing in between can fail.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from arangorep.clock import Clock
 from arangorep.codec import msgpack
@@ -56,6 +57,7 @@ class Store:
         self._epoch = 0
         self._snapshots: dict[int, Snapshot] = {}
         self._preserved: set[int] = set()
+        self._riders: dict[bytes, bytes] = {}
         self.unsynced = False
         """Whether a commit happened since `engine.sync_log` was last started."""
 
@@ -100,6 +102,7 @@ class Store:
     def commit(self, commit: Commit) -> None:
         """Write everything the commit holds, or nothing, and take it over into memory."""
         meta = commit.changes.entries[Family.META]
+        meta.update(self._riders)
         counters = {
             collection_id: self._new_counters(collection_id, delta)
             for collection_id, delta in commit.deltas.items()
@@ -123,6 +126,29 @@ class Store:
                 self._apply_delta(collection, delta, counters[collection_id])
         if segment is not None:
             self.log.appended(segment)
+
+    @contextmanager
+    def riding(self, rows: dict[bytes, bytes]) -> Iterator[None]:
+        """Every commit within carries these rows of `meta`: they are written with it or not at all.
+
+        The caller holds the write lock. How a follower notes the tick it has applied.
+        """
+        self._riders = rows
+        try:
+            yield
+        finally:
+            self._riders = {}
+
+    def read_meta(self, key: bytes) -> bytes | None:
+        """A row of `meta` that rides with commits."""
+        return self.engine.get(Family.META, key)
+
+    def write_meta(self, rows: dict[bytes, bytes | None]) -> None:
+        """Write rows of `meta` by themselves; None deletes."""
+        changes = WriteSet()
+        changes.entries[Family.META].update(rows)
+        self.engine.write(changes)
+        self.unsynced = True
 
     def _new_counters(self, collection_id: int, delta: CollectionDelta) -> Counters:
         collection = self.catalog.collection_by_id(collection_id)
@@ -266,9 +292,7 @@ def _erase_collection(collection: Collection, commit: Commit) -> None:
     prefix, end = collection.prefix, collection.document_end
     commit.clear_rows(Family.DOCUMENTS, prefix, end)
     commit.clear_rows(Family.PRIMARY, prefix, end)
-    for index in collection.info.indexes:
-        index_prefix = keys.u64(index.id)
-        commit.clear_rows(Family.INDEX, index_prefix, keys.after(index_prefix))
+    commit.clear_rows(Family.INDEX, prefix, end)
     meta = commit.changes.entries[Family.META]
     for kind in (keys.COLLECTION, keys.COUNTER, keys.TREE):
         meta[kind + prefix] = None

@@ -160,8 +160,8 @@ def primary(store: Store, collection: Collection) -> dict[str, int]:
 
 def index_entries(store: Store, index: IndexDefinition) -> dict[bytes, int]:
     """The entries of a unique index: term to revision."""
-    rows = read_all(store.engine, Family.INDEX, keys.u64(index.id))
-    return {key[8:]: keys.from_u64(row) for key, row in rows}
+    rows = read_all(store.engine, Family.INDEX, b"")
+    return {key[16:]: keys.from_u64(row) for key, row in rows if key[8:16] == keys.u64(index.id)}
 
 
 def markers(store: Store, after: int = 0) -> list[dict[str, Any]]:

@@ -7,16 +7,15 @@ from typing import Any
 from arangorep.errors import CollectionNotFound, CursorNotFound, Forbidden
 from arangorep.leader.batches import Batch
 from arangorep.leader.inventory import (
-    Filter,
     cluster_inventory,
     collection_inventory,
     database_inventory,
     global_inventory,
-    system_filter,
 )
 from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
+from arangorep.values.visibility import Filter, system_filter
 
 
 async def handle(request: Request) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from arangorep.errors import HttpBadParameter
-from arangorep.leader.inventory import system_filter
 from arangorep.leader.logger import FollowVisibility, clients_of, describe_logger, tick_ranges
 from arangorep.leader.tail import TailRequest, TailResult, tail
 from arangorep.limits import CLIENT_TTL_S_DEFAULT, TAIL_CHUNK_BYTES_DEFAULT
@@ -12,6 +11,7 @@ from arangorep.protocol import headers
 from arangorep.protocol.params import U64_MAX
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
+from arangorep.values.visibility import system_filter
 
 
 async def state(request: Request) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arangorep.leader.inventory import system_filter
+from arangorep.values.visibility import system_filter
 
 ALWAYS = ["c", "jobs", "statistics", "routing_", "c_users"]
 NEVER = ["_statistics", "_statistics15", "_statisticsRaw", "_routing"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.stores import finish, insert, make_collection, open_store, system
 
-from arangorep.leader.inventory import system_filter
+from arangorep.values.visibility import system_filter
 from arangorep.leader.tail import TailRequest, TailResult, Visibility, tail
 from arangorep.limits import TAIL_CHUNK_BYTES_MIN
 from arangorep.storage.store import Store

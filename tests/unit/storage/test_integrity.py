@@ -57,10 +57,7 @@ def put(store: Store, family: Family, key: bytes, value: bytes | None) -> None:
 def rows(store: Store, family: Family) -> list[tuple[bytes, bytes]]:
     """The rows of `documents` in a family, or all markers of the log."""
     collection = system(store).find("documents")
-    prefix = {
-        Family.INDEX: keys.u64(collection.info.indexes[0].id),
-        Family.LOG: b"",
-    }.get(family, collection.prefix)
+    prefix = b"" if family is Family.LOG else collection.prefix
     return list(read_all(store.engine, family, prefix))
 
 

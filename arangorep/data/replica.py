@@ -1,0 +1,97 @@
+"""`ReplicaWriter`: documents as a leader has them, with their keys, revisions and bytes unchanged.
+
+Everything here may be repeated: a document that is there with the same revision is left alone, and
+one that stands in the way (same key, or a unique value of another document) gives way, because the
+leader's state is the one that counts. Source: follower 3.3, 4.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import ge
+
+import numpy as np
+
+from arangorep.data.transactions import CollectionWriter, Transaction
+from arangorep.errors import InvalidResponse
+from arangorep.storage.catalog import Collection
+from arangorep.storage.rows import row_key
+from arangorep.values.key_generator import track
+from arangorep.values.revision import REVISION_MAX
+
+
+class ReplicaWriter:
+    """Applies a leader's documents to one collection inside a transaction."""
+
+    def __init__(self, transaction: Transaction, collection: Collection) -> None:
+        self._store = transaction.store
+        self._writer: CollectionWriter = transaction.writer(collection)
+        self._keys = collection.info.key_options
+        self._accepts = collection.state.tree.accepts
+
+    def put_all(
+        self, names: Sequence[bytes], revisions: Sequence[int], rows: Sequence[bytes]
+    ) -> int:
+        """Store documents in this order; returns how many were not there yet.
+
+        Errors: 500/1401 for a revision that no document can have.
+        """
+        if not names:
+            return 0
+        last = max(revisions)
+        if last >= REVISION_MAX or not (self._accepts(last) and self._accepts(min(revisions))):
+            raise InvalidResponse("invalid response: a document has no usable _rev")
+        self._store.observe_revision(last)
+        self._track(names)
+        if self._are_new(names, revisions):
+            ticks = self._store.ticks.take(len(names))
+            big_endian = np.array(revisions, dtype=">u8").tobytes()
+            packed = [big_endian[at : at + 8] for at in range(0, len(big_endian), 8)]
+            self._writer.put_rows(list(names), revisions, packed, ticks, list(rows))
+            return len(names)
+        return sum(map(self.put, names, revisions, rows))
+
+    def _are_new(self, names: Sequence[bytes], revisions: Sequence[int]) -> bool:
+        """Whether neither keys nor revisions can collide with what is stored."""
+        writer = self._writer
+        if writer.is_unique or revisions[0] <= writer.newest_revision:
+            return False
+        return not any(map(ge, revisions, revisions[1:])) and writer.are_free(list(names))
+
+    def _track(self, names: Sequence[bytes]) -> None:
+        writer, options = self._writer, self._keys
+        for name in names:
+            if name[0] in b"0123456789abcdefABCDEF":
+                writer.last_value = track(options, writer.last_value, name.decode())
+
+    def put(self, key: bytes, revision: int, row: bytes) -> bool:
+        """Store one document; False when it was there. Whatever stands in its way is removed."""
+        writer = self._writer
+        old_revision = writer.find(key)
+        if old_revision == revision:
+            return False
+        for holder in writer.holders(row, old_revision):
+            writer.remove(row_key(writer.row(holder)), holder)
+        if writer.has_revision(revision):
+            # another key under the same stamp: only a damaged or foreign store has such documents
+            writer.remove(row_key(writer.row(revision)), revision)
+        writer.put_row(key, old_revision, revision, row)
+        return True
+
+    def remove(self, key: bytes, revision: int = 0) -> bool:
+        """Remove the document with this key; `revision` is that of the removal, if it is known."""
+        old_revision = self._writer.find(key)
+        if not old_revision:
+            return False
+        self._writer.remove(key, old_revision, revision)
+        return True
+
+    def remove_revisions(self, revisions: Sequence[int]) -> int:
+        """Remove the documents of these revisions; those that are gone already do no harm."""
+        writer = self._writer
+        gone = 0
+        for revision in revisions:
+            if writer.has_revision(revision):
+                writer.remove(row_key(writer.row(revision)), revision)
+                gone += 1
+        return gone
