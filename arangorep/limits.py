@@ -5,7 +5,7 @@ Nothing else in the package hides a number that a client could run into.
 
 from typing import Final
 
-# -- HTTP (data-api 1.2; the numbers of a real server) ---------------------------------------
+# -- HTTP (data-api 1.2; the numbers of a real server) -------------------------------------------
 
 URL_BYTES_MAX: Final = 16 * 1024
 """Longer request lines: 414."""
@@ -28,7 +28,7 @@ SHUTDOWN_GRACE_S: Final = 60.0
 HLC_AHEAD_MAX_MS: Final = 10 * 365 * 24 * 3_600_000
 """`x-arango-hlc` further ahead of the clock than this is ignored: it could never be undone."""
 
-# -- names and documents (data-api 4.1, 5.1, 5.5, 5.6, 8.3) ----------------------------------
+# -- names and documents (data-api 4.1, 5.1, 5.5, 5.6, 8.3) --------------------------------------
 
 DATABASE_NAME_BYTES_MAX: Final = 128
 COLLECTION_NAME_BYTES_MAX: Final = 256
@@ -41,7 +41,7 @@ STORED_VALUES_MAX: Final = 32
 INDEX_TERMS_MAX: Final = 100_000
 """Entries of one document in one unique index: several `[*]` multiply. More: 400 / 32."""
 
-# -- slices: how long one piece of work may hold the event loop -------------------------------
+# -- slices: how long one piece of work may hold the event loop ----------------------------------
 
 SCAN_ROWS_MAX: Final = 512
 """Rows read in one go: about 0.2 ms at 300 bytes a row."""
@@ -58,7 +58,7 @@ WRITE_ROWS_PER_SLICE: Final = 200
 IMPORT_ROWS_PER_COMMIT: Final = 1000
 """An import that may succeed in part commits in pieces of this many documents."""
 
-# -- durability and the log -------------------------------------------------------------------
+# -- durability and the log ------------------------------------------------------------
 
 SYNC_INTERVAL_MS_DEFAULT: Final = 100
 """Unsynced commits reach the disk at least this often."""
@@ -76,7 +76,7 @@ LOG_PRUNE_INTERVAL_S: Final = 10.0
 TREE_CHECKPOINT_INTERVAL_S: Final = 30.0
 """How often changed revision trees are written; bounds what a restart must replay."""
 
-# -- batches (leader-api 2) -------------------------------------------------------------------
+# -- batches (leader-api 2) ------------------------------------------------------------
 
 BATCH_TTL_S_DEFAULT: Final = 7200.0
 BATCH_TTL_S_MAX: Final = 10 * 365 * 24 * 3600.0
@@ -93,7 +93,7 @@ CLIENT_TTL_S_DEFAULT: Final = 7200.0
 CLIENT_TTL_S_TAIL: Final = 1200.0
 """A tailing client is remembered this long (leader-api 7.9)."""
 
-# -- dump, keys, revisions, tail (leader-api 4 to 7) -------------------------------------------
+# -- dump, keys, revisions, tail (leader-api 4 to 7) ---------------------------------------------
 
 DUMP_CHUNK_BYTES_DEFAULT: Final = 131_072
 CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -113,7 +113,7 @@ REVISION_DOCUMENTS_BYTES_MAX: Final = 16 * 1024 * 1024
 TREE_DEPTH_MAX: Final = 8
 """Deepest revision tree a reader accepts (revision-tree 8.1)."""
 
-# -- asynchronous jobs (leader-api 0) -----------------------------------------------------------
+# -- asynchronous jobs (leader-api 0) ------------------------------------------------------------
 
 JOBS_MAX: Final = 4096
 """Jobs pending or waiting to be fetched; one more: 503 / 21003."""
@@ -121,7 +121,51 @@ JOBS_MAX: Final = 4096
 JOB_RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of results waiting to be fetched; a job started beyond: 503 / 21003."""
 
-# -- observation ---------------------------------------------------------------------------------
+# -- observation ------------------------------------------------------------
 
 LOOP_MONITOR_INTERVAL_MS: Final = 5
 """How often the event loop's monitor expects its turn."""
+
+# -- follower (follower 2 to 6) ------------------------------------------------------------
+
+SYNC_CHUNK_BYTES_DEFAULT: Final = 2 * 1024 * 1024
+"""Bytes of the first dump chunk and of every tail chunk asked for."""
+
+SYNC_CHUNK_BYTES_MIN: Final = 16 * 1024
+SYNC_CHUNK_BYTES_MAX: Final = 10 * 1024 * 1024
+SYNC_CHUNK_GROWTH: Final = 1.25
+SYNC_CHUNK_SLOW_S: Final = 10.0
+"""A chunk that took longer is followed by one of half the size."""
+
+LEADER_BATCH_TTL_S: Final = 600.0
+"""TTL of the batch that a synchronisation holds; renewed at a third of it."""
+
+LEADER_RETRIES: Final = 2
+LEADER_RETRY_WAIT_S: Final = 2.0
+"""Requests that may be repeated are tried again when no complete answer came."""
+
+APPLY_ROWS_PER_COMMIT: Final = 1000
+"""Documents of a leader that are stored by one commit: some 3 ms."""
+
+APPLY_BYTES_PER_SLICE: Final = 128 * 1024
+"""Received bytes that are cut into lines before others get their turn."""
+
+REVISION_DOCUMENTS_PER_REQUEST: Final = 5000
+REVISION_REQUESTS_IN_FLIGHT: Final = 4
+REMOVALS_PER_COMMIT: Final = 2000
+
+REVISION_BLOCK_SIZES: Final = (2048, 16)
+"""Two arangorep servers compare differing ranges in blocks of so many revisions, in turn."""
+
+REVISION_BLOCKS_PER_ANSWER: Final = 65_536
+REVISION_BLOCK_ROWS: Final = 65_536
+"""Revisions that are hashed in one go for blocks."""
+
+REVISION_BLOCK_SIZE_MAX: Final = 1_000_000
+
+IDLE_WAIT_S_MIN: Final = 0.25
+IDLE_WAIT_S_MAX: Final = 60.0
+SHORT_RUN_S: Final = 120.0
+"""A run of the applier that failed sooner counts towards `autoResyncRetries`."""
+
+KEYS_SYNC_WAIT_S_MIN: Final = 180.0

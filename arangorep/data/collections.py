@@ -10,7 +10,13 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit, DropCollection, PutCollection
 from arangorep.storage.store import Store
 from arangorep.values import names
-from arangorep.values.collection import CollectionInfo, change_properties, parse_collection
+from arangorep.values.collection import (
+    CollectionInfo,
+    change_properties,
+    parse_collection,
+    parse_stored_collection,
+    stored_properties,
+)
 from arangorep.values.marker import MarkerType
 
 
@@ -44,6 +50,49 @@ def change_collection(
 ) -> None:
     """Change the changeable properties; marker 2003. Errors: 400/10, 1621; 501/9."""
     info = change_properties(collection.info, body)
+    commit = Commit()
+    commit.catalog.append(PutCollection(info))
+    last_value = collection.state.counters.last_value
+    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CHANGE, commit)
+    store.commit(commit)
+
+
+def restore_collection(store: Store, database: Database, body: object) -> Collection:
+    """Create a collection as a leader describes it, keeping its globallyUniqueId.
+
+    A collection of the same id and type is left as it is. Another one of the same name gives way:
+    a system collection is emptied and kept, any other dropped. Source: follower 6.5.
+    Errors: 400/1208, 1232, 1621, 10.
+    """
+    info, last_value = parse_stored_collection(
+        body,
+        new_id=store.ticks.next(),
+        database_id=database.info.id,
+        server_id=store.server_id,
+    )
+    present = database.by_guid(info.guid)
+    if present is not None and present.info.type == info.type:
+        return present
+    for other in (present, database.named(info.name)):
+        if other is None or database.by_guid(other.info.guid) is not other:
+            continue
+        if other.info.is_system and other.info.type == info.type:
+            truncate_collection(store, database, other)
+            return other
+        drop_collection(store, database, other, allow_system=True)
+    commit = Commit()
+    stage_new_collection(store, database, info, last_value, commit)
+    store.commit(commit)
+    return database.find(info.guid)
+
+
+def restore_properties(
+    store: Store, database: Database, collection: Collection, body: object
+) -> None:
+    """Take over a leader's properties; marker 2003 only when something changed. Errors: 400/10."""
+    info = stored_properties(collection.info, body)
+    if info == collection.info:
+        return
     commit = Commit()
     commit.catalog.append(PutCollection(info))
     last_value = collection.state.counters.last_value

@@ -25,7 +25,7 @@ from arangorep.storage.commit import Commit, PutCollection
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rows import row_key
 from arangorep.storage.store import Store
-from arangorep.values.index import IndexDefinition, parse_index
+from arangorep.values.index import IndexDefinition, parse_index, parse_stored_index
 from arangorep.values.index_terms import unique_terms, violation
 from arangorep.values.marker import MarkerType
 
@@ -45,6 +45,34 @@ def create_index(
             return other, False
     if index.name in {"primary", "edge", *(other.name for other in present)}:
         raise DuplicateIdentifier(f"duplicate value for `id` or `name`: {index.name}")
+    yield from _add(store, database, collection, index)
+    return index, True
+
+
+def restore_index(
+    store: Store, database: Database, collection: Collection, body: object
+) -> Generator[None, None, bool]:
+    """Create an index as an inventory or a marker describes it, with its own id and name.
+
+    An index of the same id or name and another definition gives way. Returns whether anything was
+    to be done. The caller holds the write lock throughout. Errors, all HTTP 400: 10, 1208, 1210.
+    Source: follower 6.6.
+    """
+    index = parse_stored_index(body)
+    for other in collection.info.indexes:
+        if other.id == index.id or other.name == index.name:
+            if other.same_as(index):
+                return False
+            drop_index(store, database, collection, str(other.id))
+    yield from _add(store, database, collection, index)
+    return True
+
+
+def _add(
+    store: Store, database: Database, collection: Collection, index: IndexDefinition
+) -> Generator[None, None, None]:
+    """Build the entries, then make the index visible by one commit with marker 2100."""
+    present = collection.info.indexes
     if index.is_enforced:
         yield from _build(store, collection, index)
     commit = Commit()
@@ -54,7 +82,6 @@ def create_index(
     kind, data = MarkerType.INDEX_CREATE, dumps(index.describe())
     log_marker(store, commit, kind, database.identity, collection.identity, data)
     store.commit(commit)
-    return index, True
 
 
 def _build(

@@ -43,9 +43,19 @@ class Batch:
         """Requests at work on the snapshot."""
         self.dumps: dict[int, DumpCursor] = {}
 
-    def dump_cursor(self, collection: Collection) -> DumpCursor:
-        """The collection's position in this batch; a new one after the last was read to its end."""
+    def dump_cursor(self, collection: Collection, after: int) -> DumpCursor:
+        """The collection's position in this batch; a new one after the last was read to its end.
+
+        A client that says behind which revision it goes on (`after`, not 0) gets exactly that, so
+        an answer that was lost can be asked for again.
+        """
         cursor = self.dumps.get(collection.info.id)
+        if cursor is not None and not cursor.busy and not cursor.fits(after):
+            cursor.rows.close()
+            cursor = None
+        if cursor is None and after:
+            cursor = DumpCursor(self.snapshot.scan_behind(collection, after), after)
+            self.dumps[collection.info.id] = cursor
         if cursor is None:
             cursor = DumpCursor(self.snapshot.scan(collection))
             self.dumps[collection.info.id] = cursor

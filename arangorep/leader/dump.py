@@ -16,7 +16,7 @@ from arangorep.errors import BadParameter, CorruptionError
 from arangorep.limits import CHUNK_BYTES_MAX
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import KEY_AT, REVISION_BYTES, REVISION_MEMBER, renamer, row_key
-from arangorep.storage.snapshot import DocumentScan
+from arangorep.storage.snapshot import DocumentScan, ResumedScan
 from arangorep.values.collection import EDGE
 from arangorep.values.revision import decode_many, parse_revision
 
@@ -37,13 +37,28 @@ class DumpChunk:
 
 
 class DumpCursor:
-    """The position of a dump in its batch. One request at a time may use it."""
+    """The position of a dump in its batch. One request at a time may use it.
 
-    __slots__ = ("busy", "rows")
+    `last_revision` is that of the last document of a finished chunk; `is_torn` after a chunk that
+    was read but never finished, because its reader went away.
+    """
 
-    def __init__(self, rows: DocumentScan) -> None:
+    __slots__ = ("busy", "is_torn", "last_revision", "rows")
+
+    def __init__(self, rows: DocumentScan | ResumedScan, last_revision: int = 0) -> None:
         self.rows = rows
         self.busy = False
+        self.is_torn = False
+        self.last_revision = last_revision
+
+    def fits(self, after: int) -> bool:
+        """Whether the next chunk begins behind revision `after`, as a client expects.
+
+        0 is also what clients send that leave the position to the server.
+        """
+        if not after:
+            return not (self.is_torn and not self.last_revision)
+        return not self.is_torn and after == self.last_revision
 
 
 def read_chunk(
@@ -59,15 +74,18 @@ def read_chunk(
         raise BadParameter(
             "replication dump - the collection is being dumped already", http_status=400
         )
-    cursor.busy = True
+    cursor.busy = cursor.is_torn = True
     try:
-        return (yield from _read(cursor.rows, collection, chunk_bytes, envelope))
+        chunk = yield from _read(cursor.rows, collection, chunk_bytes, envelope)
+        cursor.is_torn = False
+        cursor.last_revision = chunk.last_revision or cursor.last_revision
+        return chunk
     finally:
         cursor.busy = False
 
 
 def _read(
-    rows: DocumentScan, collection: Collection, chunk_bytes: int, envelope: bool
+    rows: DocumentScan | ResumedScan, collection: Collection, chunk_bytes: int, envelope: bool
 ) -> Generator[None, None, DumpChunk]:
     goal = min(chunk_bytes, CHUNK_BYTES_MAX)
     if not goal:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import xxhash
-
 from arangorep.codec.json import Fragment
 from arangorep.errors import BadParameter
 from arangorep.leader.batches import Batch
@@ -18,11 +16,8 @@ from arangorep.limits import KEYS_DOCUMENTS_BYTES_MAX, SCAN_ROWS_MAX
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import with_name
+from arangorep.values.checksum import keys_hash
 from arangorep.values.revision import revision_text
-
-HASH_START = 0x012345678
-HASH_SEED = 0xDEADBEEF
-SHORT_STRING_MAX = 126
 
 
 def key_chunks(
@@ -119,17 +114,4 @@ def _document(batch: Batch, collection: Collection, key: str) -> bytes:
 
 
 def _chunk(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    total = HASH_START
-    for key, revision in pairs:
-        total ^= hash_string(key) ^ hash_string(revision)
-    return {"low": pairs[0][0], "high": pairs[-1][0], "hash": str(total)}
-
-
-def hash_string(text: str) -> int:
-    """XXH64 over the VelocyPack form of a string (leader-api 5.2)."""
-    data = text.encode()
-    if len(data) <= SHORT_STRING_MAX:
-        head = bytes([0x40 + len(data)])
-    else:
-        head = b"\xbf" + len(data).to_bytes(8, "little")
-    return xxhash.xxh64_intdigest(head + data, HASH_SEED)
+    return {"low": pairs[0][0], "high": pairs[-1][0], "hash": str(keys_hash(pairs))}

@@ -9,6 +9,8 @@ from arangorep.codec.json import dumps, loads_shallow
 from arangorep.leader.clients import ReplicationClients
 from arangorep.leader.inventory import logger_state
 from arangorep.leader.tail import Transform, Visibility
+from arangorep.protocol.blocks import BLOCKS
+from arangorep.protocol.headers import DUMP_FROM
 from arangorep.storage.catalog import Collection
 from arangorep.storage.log import HEADER, HEADER_BYTES, Segment
 from arangorep.storage.store import Store
@@ -28,7 +30,11 @@ def describe_logger(
     """`GET logger-state`."""
     return {
         "state": logger_state(store.log.last_tick, wall_us),
-        "server": {**server_info(store, version), "engine": ENGINE_NAME},
+        "server": {
+            **server_info(store, version),
+            "engine": ENGINE_NAME,
+            "features": [BLOCKS, DUMP_FROM],
+        },
         "clients": clients,
     }
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from arangorep.leader.batches import Batch
 from arangorep.limits import (
+    REVISION_BLOCK_ROWS,
+    REVISION_BLOCKS_PER_ANSWER,
     REVISION_DOCUMENTS_BYTES_MAX,
     REVISIONS_PER_ANSWER,
     SCAN_ROWS_MAX,
 )
+from arangorep.protocol.blocks import PAIR_BYTES, encode_blocks
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import with_name
+from arangorep.values.tree_leaves import U64Array
 
 Range = tuple[int, int]
 
@@ -59,6 +65,44 @@ def _first_range(ranges: Sequence[Range], resume: int) -> int:
         if left <= resume or (i and ranges[i - 1][1] < resume):
             found = i
     return found
+
+
+def blocks_in_ranges(
+    batch: Batch, collection: Collection, ranges: Sequence[Range], size: int
+) -> Generator[None, None, bytes]:
+    """Ends and hashes of blocks of `size` revisions (`protocol.blocks`), at most 65,536 of them."""
+    pieces: list[bytes] = []
+    room = REVISION_BLOCKS_PER_ANSWER
+    for left, right in ranges:
+        position = left
+        while position <= right and room > 0:
+            rows = min(room, REVISION_BLOCK_ROWS // size + 1) * size
+            found = yield from _revision_array(batch, collection, position, right, rows)
+            is_last = len(found) < rows
+            piece = encode_blocks(found, size, right if is_last else None)
+            pieces.append(piece)
+            room -= len(piece) // PAIR_BYTES
+            position = right + 1 if is_last else int(found[-1]) + 1
+        if room <= 0:
+            break
+    return b"".join(pieces)
+
+
+def _revision_array(
+    batch: Batch, collection: Collection, left: int, right: int, rows: int
+) -> Generator[None, None, U64Array]:
+    """At most `rows` revisions of a range."""
+    parts: list[U64Array] = []
+    while rows and left <= right:
+        wanted = min(rows, SCAN_ROWS_MAX)
+        found = batch.snapshot.revisions(collection, left, right, wanted)
+        parts.append(np.array(found, dtype=np.uint64))
+        rows -= len(found)
+        if len(found) < wanted:
+            break
+        left = found[-1] + 1
+        yield
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
 
 def documents_of_revisions(

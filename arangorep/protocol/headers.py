@@ -7,6 +7,10 @@ LAST_INCLUDED: Final = "x-arango-replication-lastincluded"
 LAST_SCANNED: Final = "x-arango-replication-lastscanned"
 LAST_TICK: Final = "x-arango-replication-lasttick"
 FROM_PRESENT: Final = "x-arango-replication-frompresent"
+DUMP_FROM: Final = "dump-from"
+"""Feature that this server announces: `from` of a dump is honoured, so a chunk can be asked for
+again."""
+
 ACTIVE: Final = "x-arango-replication-active"
 
 ASYNC: Final = "x-arango-async"
@@ -20,6 +24,7 @@ OMIT_WWW_AUTHENTICATE: Final = "x-omit-www-authenticate"
 
 JSON: Final = "application/json; charset=utf-8"
 DUMP: Final = "application/x-arango-dump; charset=utf-8"
+BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain; charset=utf-8"
 
 

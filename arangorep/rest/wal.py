@@ -10,7 +10,7 @@ from arangorep.limits import CLIENT_TTL_S_TAIL, TAIL_CHUNK_BYTES_DEFAULT
 from arangorep.pacing import drive
 from arangorep.protocol import headers
 from arangorep.protocol.params import U64_MAX
-from arangorep.rest.answer import Answer, json_answer, no_content
+from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
 from arangorep.rest.replication.logger import tail_answer
 from arangorep.values.visibility import system_filter
@@ -33,7 +33,9 @@ async def handle(request: Request) -> Answer:
             return json_answer(last_tick(services.store, services.version, wall_us))
         case "GET", "open-transactions":
             _bounds(request)
-            return no_content({headers.FROM_PRESENT: "true", headers.LAST_INCLUDED: "0"})
+            # a real server says 204; a real follower needs a body that it can parse
+            extra = {headers.FROM_PRESENT: "true", headers.LAST_INCLUDED: "0"}
+            return Answer(200, [b"[]"], headers=extra)
         case (("GET" | "PUT" | "DELETE"), "tail"):
             return await _tail(request)
     raise HttpBadParameter(EXPECTED)

@@ -70,6 +70,10 @@ class Database:
         """The collection of exactly this name."""
         return self._by_name.get(name)
 
+    def by_guid(self, guid: str) -> Collection | None:
+        """The collection of exactly this globallyUniqueId."""
+        return self._by_guid.get(guid)
+
     def find(self, text: str) -> Collection:
         """By name, decimal id or globallyUniqueId. Errors: 404/1203 (leader-api 10.3)."""
         found = self._by_name.get(text)

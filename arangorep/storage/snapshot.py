@@ -52,7 +52,7 @@ class Snapshot:
             for collection in collections
             if collection.state.counters.count
         }
-        self._handed_out: WeakSet[DocumentScan] = WeakSet()
+        self._handed_out: WeakSet[DocumentScan | ResumedScan] = WeakSet()
         self.used: set[int] = set()
         """Collections whose documents were asked for; dropping one of them ends the snapshot."""
 
@@ -69,6 +69,15 @@ class Snapshot:
             self.documents, collection.prefix, collection.document_end
         )
         found = DocumentScan(rows, state.count, state.largest_bytes)
+        self._handed_out.add(found)
+        return found
+
+    def scan_behind(self, collection: Collection, revision: int) -> ResumedScan:
+        """All documents above `revision`, in revision order; slower than `scan`."""
+        self.used.add(collection.info.id)
+        start = collection.prefix + keys.u64(revision) + b"\0"
+        rows = CursorScan(self.documents, start, collection.document_end)
+        found = ResumedScan(rows, self.state(collection).largest_bytes)
         self._handed_out.add(found)
         return found
 
@@ -169,6 +178,44 @@ class DocumentScan:
     def put_back(self, block: list[bytes]) -> None:
         """Return documents that did not fit; the next `take` starts with them."""
         self._pending = list(chain(block, self._pending))
+
+
+class ResumedScan:
+    """The rest of a collection from somewhere in the middle: like `DocumentScan`, but the end is
+    found by looking one block ahead, because the number of documents left is not known."""
+
+    __slots__ = ("__weakref__", "_closed", "_pending", "_rows", "_rows_limit")
+
+    def __init__(self, rows: CursorScan, largest_bytes: int) -> None:
+        self._closed = False
+        self._rows = rows
+        self._rows_limit = rows_limit(largest_bytes)
+        self._pending: list[bytes] = []
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every document has been taken."""
+        if not self._pending:
+            self._pending = self._rows.take(min(64, self._rows_limit))
+        return not self._pending
+
+    def take(self, rows: int = SCAN_ROWS_MAX) -> list[bytes]:
+        """The next documents; none at the end. Errors: as `DocumentScan.take`."""
+        if self._closed:
+            raise CursorNotFound
+        if self._pending:
+            block, self._pending = self._pending[:rows], self._pending[rows:]
+            return block
+        return self._rows.take(min(rows, self._rows_limit, SCAN_ROWS_MAX))
+
+    def close(self) -> None:
+        """Read nothing any more."""
+        self._closed = True
+        self._rows.close()
+
+    def put_back(self, block: list[bytes]) -> None:
+        """Return documents that did not fit; the next `take` starts with them."""
+        self._pending = block + self._pending
 
 
 def rows_limit(largest_bytes: int) -> int:

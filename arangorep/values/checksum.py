@@ -14,10 +14,11 @@ from xxhash import xxh64_intdigest
 from arangorep.values.document import SYSTEM_ATTRIBUTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _MASK: Final = 2**64 - 1
 _SEED: Final = 0xDEADBEEF
+_KEYS_START: Final = 0x012345678
 _OBJECT_LENGTH: Final = 0xF00BA44BA5
 _ARRAY_LENGTH: Final = 0xBA5BEDF00D
 _ATTRIBUTE_NAME: Final = 0xBA5BEFD00D
@@ -105,3 +106,16 @@ def _fast_mix(word: int) -> int:
     word ^= word >> 23
     word = word * 0x2127599BF4325C37 & _MASK
     return word ^ word >> 47
+
+
+def keys_hash(pairs: Iterable[tuple[str, str]]) -> int:
+    """The hash of a chunk of keys and their revisions as text. Source: leader-api 5.2."""
+    total = _KEYS_START
+    for key, revision in pairs:
+        total ^= hash_string(key) ^ hash_string(revision)
+    return total
+
+
+def hash_string(text: str) -> int:
+    """XXH64 over the VelocyPack form of a string. Source: leader-api 5.2."""
+    return _text(text, _SEED)

@@ -39,7 +39,7 @@ async def handle(request: Request) -> Answer:
 
 async def _read(request: Request, batch: Batch, collection: Collection) -> DumpChunk:
     query = request.query
-    cursor = batch.dump_cursor(collection)
+    cursor = batch.dump_cursor(collection, query.number("from"))
     if cursor.busy:
         raise HttpBadParameter("replication dump - the collection is being dumped already")
     chunk_bytes = query.number("chunkSize", DUMP_CHUNK_BYTES_DEFAULT)

@@ -1,4 +1,4 @@
-"""`/_api/replication/revisions/{tree,ranges,documents}` (leader-api 6)."""
+"""`/_api/replication/revisions/{tree,ranges,documents}` (leader-api 6), and `blocks`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from arangorep.errors import (
     NotImplementedHere,
 )
 from arangorep.leader.batches import Batch
-from arangorep.leader.revisions import documents_of_revisions, revisions_in_ranges
-from arangorep.limits import REVISION_DOCUMENTS_BYTES_MAX, SCAN_ROWS_MAX
+from arangorep.leader.revisions import blocks_in_ranges, documents_of_revisions, revisions_in_ranges
+from arangorep.limits import REVISION_BLOCK_SIZE_MAX, REVISION_DOCUMENTS_BYTES_MAX, SCAN_ROWS_MAX
 from arangorep.pacing import drive
+from arangorep.protocol import headers
 from arangorep.protocol.revision_tree import encode_full_tree, encode_tree
 from arangorep.rest.answer import Answer, json_answer, no_content
 from arangorep.rest.context import Request
@@ -41,6 +42,8 @@ async def handle(request: Request) -> Answer:
             return await _rebuild(request)
         case "PUT", "ranges":
             return await _ranges(request)
+        case "PUT", "blocks":
+            return await _blocks(request)
         case "PUT", "documents":
             return await _documents(request)
     raise MethodNotAllowed
@@ -145,6 +148,18 @@ async def _ranges(request: Request) -> Answer:
         answer["resume"] = revision_text(found.resume)
         answer["resumeHLC"] = encode_hlc(found.resume)
     return json_answer(answer)
+
+
+async def _blocks(request: Request) -> Answer:
+    """An extension between arangorep servers (`protocol.blocks`). Errors: 400/400."""
+    collection = _collection(request)
+    size = request.query.number("blockSize")
+    if not 0 < size <= REVISION_BLOCK_SIZE_MAX:
+        raise HttpBadParameter("bad parameter: blockSize is not a usable number")
+    with _batch(request) as batch:
+        ranges = _parse_ranges(await request.json())
+        body = await drive(blocks_in_ranges(batch, collection, ranges, size))
+    return Answer(pieces=[body], content_type=headers.BINARY)
 
 
 def _resume(request: Request) -> int:

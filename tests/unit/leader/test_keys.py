@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import xxhash
 
-from arangorep.leader.keys import hash_string
+from arangorep.values.checksum import hash_string
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.stores import finish, insert, make_collection, open_store, system
 
-from arangorep.values.visibility import system_filter
 from arangorep.leader.tail import TailRequest, TailResult, Visibility, tail
 from arangorep.limits import TAIL_CHUNK_BYTES_MIN
 from arangorep.storage.store import Store
+from arangorep.values.visibility import system_filter
 
 EVERYTHING = 2**64 - 1
 SHOWS = system_filter(include_system=True, include_foxx_queues=True)

@@ -1,0 +1,1 @@
+"""Following a leader: initial synchronisation, tailing, and the applier that runs them."""

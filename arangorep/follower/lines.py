@@ -1,0 +1,268 @@
+"""Cutting what a leader sends into documents and markers, without parsing what need not be parsed.
+
+A document's key and revision stand at fixed places in front of its line; the rest stays bytes. A
+line that looks different is parsed and written anew. Lines taken as bytes are not validated as
+JSON, only at both ends. Source: follower 3.2, 3.3, 6.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+from arangorep.codec.json import dumps, json_text, loads
+from arangorep.errors import CorruptedJson, InvalidResponse
+from arangorep.limits import APPLY_BYTES_PER_SLICE
+from arangorep.storage.rows import KEY_AT, REVISION_BYTES, build_row
+from arangorep.values.names import KEY_PATTERN
+from arangorep.values.revision import REVISION_MAX, decode_many, parse_revision
+
+_all_keys = re.compile(rb"(?:" + KEY_PATTERN.encode() + rb"\n)+").fullmatch
+_front = re.compile(
+    rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')","_id":"([^"/\\]*)/[^"\\]*",'
+    rb'(?:"_from":"[^"\\]*","_to":"[^"\\]*",)?"_rev":"([-_0-9A-Za-z]+)"[,}]'
+).match
+_document_marker = re.compile(
+    rb'\{"tick":"([0-9]{1,20})","type":(2300|2302),'
+    rb'("db":"([^"\\]*)","cuid":"([^"\\]*)","tid":"([0-9]*)",)"data":(?=\{)'
+).match
+_remove_data = re.compile(
+    rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')"(?:,"_rev":"([-_0-9A-Za-z]+)")?\}'
+).fullmatch
+
+
+@dataclass(slots=True)
+class Documents:
+    """Keys, revisions and canonical rows of documents, in the order of their arrival."""
+
+    names: list[bytes] = field(default_factory=list)
+    revisions: list[int] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+
+
+def split_lines(body: bytes) -> Generator[None, None, list[list[bytes]]]:
+    """The lines of a body in groups of about `APPLY_BYTES_PER_SLICE`, cut group by group.
+
+    Errors: 400/600 for a body that ends within a line: it was cut off on its way.
+    """
+    groups = []
+    start, end = 0, len(body)
+    while start < end:
+        stop = body.find(b"\n", start + APPLY_BYTES_PER_SLICE)
+        stop = end if stop < 0 else stop + 1
+        lines = body[start:stop].split(b"\n")
+        if lines.pop():
+            raise CorruptedJson("corrupted JSON: the answer ends within a line")
+        groups.append([line for line in lines if len(line) > 1] if b"" in lines else lines)
+        start = stop
+        yield
+    return groups
+
+
+def cut_documents(lines: list[bytes], name_json: bytes) -> Documents:
+    """Documents of a collection whose name here is `name_json`.
+
+    Errors: 500/1401 for a line that is no document with key and revision; 400/600.
+    """
+    return _cut_plain(lines, name_json) or _cut_each(lines, name_json)
+
+
+def _cut_plain(lines: list[bytes], name_json: bytes) -> Documents | None:
+    """The fast way: `_key`, `_id`, `_rev` in front of every line, written as this server does."""
+    try:
+        ends = [line.index(b'"', KEY_AT) for line in lines]
+    except ValueError:
+        return None
+    names = [line[KEY_AT:end] for line, end in zip(lines, ends, strict=True)]
+    key_to_id = b'","_id":"%b/' % name_json
+    id_to_revision = b'","_rev":"'
+    pieces = (
+        repeat(b'{"_key":"'),
+        names,
+        repeat(key_to_id),
+        names,
+        repeat(id_to_revision),
+    )
+    fronts = map(b"".join, zip(*pieces))  # noqa: B905  # repeat() never ends
+    if not all(map(bytes.startswith, lines, fronts)):
+        return None
+    if not all(map(bytes.endswith, lines, repeat(b"}"))) or not _all_keys(
+        b"\n".join([*names, b""])
+    ):
+        return None
+    at = len(key_to_id) + len(id_to_revision) - KEY_AT
+    to = at + REVISION_BYTES
+    texts = [line[2 * end + at : 2 * end + to] for line, end in zip(lines, ends, strict=True)]
+    if any(line[2 * end + to] != 0x22 for line, end in zip(lines, ends, strict=True)):
+        return None
+    revisions = decode_many(texts)
+    return None if revisions is None else Documents(names, revisions, lines)
+
+
+def _cut_each(lines: list[bytes], name_json: bytes) -> Documents:
+    found = Documents()
+    for line in lines:
+        front = _front(line)
+        if front is not None and line.endswith(b"}") and front[2] == name_json:
+            found.names.append(front[1])
+            found.revisions.append(parse_revision(front[3].decode()))
+            found.rows.append(line)
+        else:
+            _add(found, _parse(line), name_json)
+        if found.revisions[-1] == REVISION_MAX:
+            raise InvalidResponse("invalid response: a document's _rev cannot be read")
+    return found
+
+
+def from_values(values: Iterable[object], name_json: bytes) -> Documents:
+    """Documents that were parsed already (`revisions/documents`, keys). Errors: 500/1401."""
+    found = Documents()
+    for value in values:
+        _add(found, value, name_json)
+    return found
+
+
+def _parse(line: bytes) -> Any:
+    value = loads(line)
+    if isinstance(value, dict) and "_key" not in value and isinstance(value.get("data"), dict):
+        return value["data"]  # an envelope, which was not asked for
+    return value
+
+
+def _add(found: Documents, value: object, name_json: bytes) -> None:
+    if not isinstance(value, dict):
+        raise InvalidResponse("invalid response: a document is no object")
+    key, text = value.pop("_key", None), value.pop("_rev", None)
+    value.pop("_id", None)
+    if not isinstance(key, str) or not _all_keys(key.encode() + b"\n"):
+        raise InvalidResponse("invalid response: a document has no usable _key")
+    revision = parse_revision(text) if isinstance(text, str) else REVISION_MAX
+    if revision == REVISION_MAX:
+        raise InvalidResponse("invalid response: a document has no usable _rev")
+    edge = b""
+    if isinstance(value.get("_from"), str) and isinstance(value.get("_to"), str):
+        ends = json_text(value.pop("_from")), json_text(value.pop("_to"))
+        edge = b'"_from":"%b","_to":"%b",' % ends
+    name = key.encode()
+    found.names.append(name)
+    found.revisions.append(revision)
+    found.rows.append(build_row(name, name_json, text.encode(), value, edge))
+
+
+# -- markers -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Run:
+    """Documents (2300) or removals (2302) of one collection in one transaction, one after other.
+
+    `data` are the `data` members as bytes; `last_tick` is that of the last marker.
+    """
+
+    is_removal: bool
+    database: str
+    guid: str
+    tid: str
+    first_tick: int
+    last_tick: int
+    data: list[bytes]
+
+
+@dataclass(slots=True)
+class Marker:
+    """Any other marker, parsed."""
+
+    tick: int
+    type: int
+    database: str
+    guid: str
+    tid: str
+    data: dict[str, Any]
+    line: bytes
+
+
+def read_markers(lines: list[bytes], after: int) -> Iterator[Run | Marker]:
+    """Markers above `after`; neighbours of one kind, collection and transaction become one run.
+
+    Errors: 400/600, 500/1401.
+    """
+    run: Run | None = None
+    scope = b""
+    for line in lines:
+        match = _document_marker(line)
+        if match is None or not line.endswith(b"}}"):
+            if run is not None:
+                yield run
+                run = None
+            marker = parse_marker(line)
+            if marker.tick > after:
+                yield marker
+            continue
+        tick = int(match[1])
+        if tick <= after:
+            continue
+        kind = match[2] + match[3]
+        if run is None or kind != scope:
+            if run is not None:
+                yield run
+            database, guid, tid = match[4].decode(), match[5].decode(), match[6].decode()
+            run = Run(match[2] == b"2302", database, guid, tid, tick, tick, [])
+            scope = kind
+        run.data.append(line[match.end() : -1])
+        run.last_tick = tick
+    if run is not None:
+        yield run
+
+
+def parse_marker(line: bytes) -> Marker:
+    """One line of a tail. Errors: 400/600; 500/1401 for what is no marker."""
+    value = loads(line)
+    if not isinstance(value, dict) or not isinstance(value.get("tick"), str):
+        raise InvalidResponse("invalid response: a marker is no object with a tick")
+    kind = value.get("type")
+    if type(kind) is not int or not value["tick"].isdigit():
+        raise InvalidResponse("invalid response: a marker has no type or no tick")
+    data: object = next((value[n] for n in ("data", "collection", "index") if n in value), {})
+    tid = value.get("tid", "0")
+    return Marker(
+        tick=int(value["tick"]),
+        type=kind,
+        database=_member(value, "db", "database"),
+        guid=_member(value, "cuid", "globallyUniqueId"),
+        tid=tid if isinstance(tid, str) else str(tid),
+        data=data if isinstance(data, dict) else {},
+        line=line,
+    )
+
+
+def run_of(marker: Marker) -> Run:
+    """A document marker that was not written as usual, as a run of its own."""
+    data = [dumps(marker.data)]
+    is_removal = marker.type == 2302
+    tick = marker.tick
+    return Run(is_removal, marker.database, marker.guid, marker.tid, tick, tick, data)
+
+
+def cut_removal(data: bytes) -> tuple[bytes, int]:
+    """Key and revision (0: unknown) of a removal. Errors: 500/1401 without a key; 400/600."""
+    match = _remove_data(data)
+    if match is not None:
+        text = match[2]
+        key = match[1]
+    else:
+        value = loads(data)
+        name = value.get("_key") if isinstance(value, dict) else None
+        if not isinstance(name, str) or not name:
+            raise InvalidResponse("invalid response: a removal without _key")
+        key, found = name.encode(), value.get("_rev")
+        text = found.encode() if isinstance(found, str) else None
+    revision = REVISION_MAX if text is None else parse_revision(text.decode())
+    return key, 0 if revision == REVISION_MAX else revision
+
+
+def _member(value: dict[str, Any], *names: str) -> str:
+    found = next((value[name] for name in names if name in value), "")
+    return found if isinstance(found, str) else str(found)

@@ -1,0 +1,100 @@
+"""`Site`: the follower's own side, which a synchronisation writes to.
+
+Each piece of work takes the write lock for about the time of one commit; users and other appliers
+get their turn between two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from arangorep.clock import Clock
+from arangorep.data.replica import ReplicaWriter
+from arangorep.data.transactions import Transaction
+from arangorep.errors import CollectionNotFound, DatabaseNotFound
+from arangorep.follower.leader import Sleep
+from arangorep.follower.lines import cut_documents, from_values, split_lines
+from arangorep.limits import APPLY_ROWS_PER_COMMIT, REMOVALS_PER_COMMIT
+from arangorep.pacing import drive, give_turn
+from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Site:
+    """The store, its write lock, and time."""
+
+    store: Store
+    clock: Clock
+    write_lock: asyncio.Lock
+    sleep: Sleep
+
+    async def run(self, work: Generator[None, None, T]) -> T:
+        """Drive sliced work with the write lock held."""
+        async with self.write_lock:
+            return await drive(work)
+
+    def database(self, database_id: int) -> Database:
+        """Errors: 404/1228 when it is gone."""
+        found = self.store.catalog.database_by_id(database_id)
+        if found is None:
+            raise DatabaseNotFound
+        return found
+
+    def collection(self, database_id: int, guid: str) -> tuple[Database, Collection]:
+        """A collection as it is now. Errors: 404/1203, 404/1228 when it is gone."""
+        database = self.database(database_id)
+        found = database.by_guid(guid)
+        if found is None:
+            raise CollectionNotFound(f"collection or view not found: {guid}")
+        return database, found
+
+    async def store_lines(self, database_id: int, guid: str, body: bytes) -> int:
+        """Store the documents of a dump chunk; returns how many there were."""
+        count = 0
+        for lines in await drive(split_lines(body)):
+            for start in range(0, len(lines), APPLY_ROWS_PER_COMMIT):
+                part = lines[start : start + APPLY_ROWS_PER_COMMIT]
+                async with self.write_lock:
+                    database, collection = self.collection(database_id, guid)
+                    documents = cut_documents(part, collection.name_json)
+                    transaction = Transaction(self.store, database, grouped=False)
+                    writer = ReplicaWriter(transaction, collection)
+                    writer.put_all(documents.names, documents.revisions, documents.rows)
+                    transaction.commit()
+                count += len(part)
+                await give_turn()
+        return count
+
+    async def store_values(self, database_id: int, guid: str, values: Sequence[Any]) -> int:
+        """Store parsed documents; returns how many were not there yet."""
+        changed = 0
+        for start in range(0, len(values), APPLY_ROWS_PER_COMMIT):
+            part = values[start : start + APPLY_ROWS_PER_COMMIT]
+            async with self.write_lock:
+                database, collection = self.collection(database_id, guid)
+                documents = from_values(part, collection.name_json)
+                transaction = Transaction(self.store, database, grouped=False)
+                writer = ReplicaWriter(transaction, collection)
+                changed += writer.put_all(documents.names, documents.revisions, documents.rows)
+                transaction.commit()
+            await give_turn()
+        return changed
+
+    async def remove_revisions(self, database_id: int, guid: str, revisions: Sequence[int]) -> int:
+        """Remove documents that the leader does not have; returns how many there were."""
+        gone = 0
+        for start in range(0, len(revisions), REMOVALS_PER_COMMIT):
+            async with self.write_lock:
+                database, collection = self.collection(database_id, guid)
+                transaction = Transaction(self.store, database, grouped=False)
+                writer = ReplicaWriter(transaction, collection)
+                gone += writer.remove_revisions(revisions[start : start + REMOVALS_PER_COMMIT])
+                transaction.commit()
+            await give_turn()
+        return gone
