@@ -28,6 +28,10 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT
     body_bytes_max: int = BODY_BYTES_MAX
+    start_appliers: bool = True
+    """Whether appliers with `autoStart` go on at start."""
+    writable_follower: bool = False
+    """Whether users may write into collections that an active applier owns."""
 
     def check(self) -> None:
         """Errors: `StartupError` for an empty password, or none on a public address."""

@@ -95,6 +95,16 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     help="Commits reach the disk at least this often.",
 )
 @click.option("--max-body-bytes", default=BODY_BYTES_MAX, type=click.IntRange(1024))
+@click.option(
+    "--auto-start-appliers/--no-auto-start-appliers",
+    default=True,
+    help="Whether appliers with autoStart go on at start.",
+)
+@click.option(
+    "--writable-follower",
+    is_flag=True,
+    help="Let users write into collections that an active applier owns.",
+)
 @click.option("--log-level", default="info", type=click.Choice(LOG_LEVELS))
 def serve(
     data_directory: Path,
@@ -107,6 +117,8 @@ def serve(
     wal_retention_seconds: int,
     sync_interval_ms: int,
     max_body_bytes: int,
+    auto_start_appliers: bool,
+    writable_follower: bool,
     log_level: str,
 ) -> None:
     """Serve the store in DATA_DIRECTORY, creating it when it is not there."""
@@ -124,6 +136,8 @@ def serve(
         retention=Retention(wal_retention_bytes, wal_retention_seconds),
         sync_interval_ms=sync_interval_ms,
         body_bytes_max=max_body_bytes,
+        start_appliers=auto_start_appliers,
+        writable_follower=writable_follower,
     )
     try:
         run(_serve(config))

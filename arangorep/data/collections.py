@@ -70,20 +70,31 @@ def restore_collection(store: Store, database: Database, body: object) -> Collec
         database_id=database.info.id,
         server_id=store.server_id,
     )
+    make_way_for_collection(store, database, body)
+    present = database.by_guid(info.guid) or database.named(info.name)
+    if present is not None:
+        return present
+    commit = Commit()
+    stage_new_collection(store, database, info, last_value, commit)
+    store.commit(commit)
+    return database.find(info.guid)
+
+
+def make_way_for_collection(store: Store, database: Database, body: object) -> None:
+    """Drop what a collection to be restored cannot stand beside; system collections are emptied."""
+    info, _ = parse_stored_collection(
+        body, new_id=0, database_id=database.info.id, server_id=store.server_id
+    )
     present = database.by_guid(info.guid)
     if present is not None and present.info.type == info.type:
-        return present
+        return
     for other in (present, database.named(info.name)):
         if other is None or database.by_guid(other.info.guid) is not other:
             continue
         if other.info.is_system and other.info.type == info.type:
             truncate_collection(store, database, other)
-            return other
-        drop_collection(store, database, other, allow_system=True)
-    commit = Commit()
-    stage_new_collection(store, database, info, last_value, commit)
-    store.commit(commit)
-    return database.find(info.guid)
+        else:
+            drop_collection(store, database, other, allow_system=True)
 
 
 def restore_properties(

@@ -59,13 +59,21 @@ def restore_index(
     Source: follower 6.6.
     """
     index = parse_stored_index(body)
-    for other in collection.info.indexes:
-        if other.id == index.id or other.name == index.name:
-            if other.same_as(index):
-                return False
-            drop_index(store, database, collection, str(other.id))
+    make_way_for_index(store, database, collection, body)
+    if any(other.id == index.id or other.name == index.name for other in collection.info.indexes):
+        return False
     yield from _add(store, database, collection, index)
     return True
+
+
+def make_way_for_index(
+    store: Store, database: Database, collection: Collection, body: object
+) -> None:
+    """Drop indexes of the same id or name as the one to be restored, but of another definition."""
+    index = parse_stored_index(body)
+    for other in collection.info.indexes:
+        if (other.id == index.id or other.name == index.name) and not other.same_as(index):
+            drop_index(store, database, collection, str(other.id))
 
 
 def _add(

@@ -65,14 +65,15 @@ class Transaction:
         )
         self.staged.log(kind, self.database.info.id, 0, tick, line)
 
-    def commit(self) -> None:
-        """Write everything at once; nothing at all when no document changed."""
+    def commit(self) -> bool:
+        """Write everything at once; nothing at all, and False, when no document changed."""
         changed = [writer.finish() for writer in self._writers.values()]
         if not any(changed):
-            return
+            return False
         if self._grouped:
             self._mark(MarkerType.TRANSACTION_COMMIT, self.store.ticks.next())
         self.store.commit(self.staged)
+        return True
 
 
 class CollectionWriter:

@@ -71,7 +71,7 @@ class RevisionSync:
             database, collection = self._site.collection(self._database_id, self._guid)
             truncate_collection(self._site.store, database, collection)
 
-    # -- narrowing down ----------------------------------------------------------------------------
+    # -- narrowing down ------------------------------------------------------------
 
     async def _narrow(self, ranges: list[Range], size: int) -> list[Range]:
         """The parts of `ranges` whose blocks of `size` revisions differ."""
@@ -84,7 +84,7 @@ class RevisionSync:
             differing += await drive(work)
         return _joined(differing)
 
-    # -- merging -----------------------------------------------------------------------------------
+    # -- merging ------------------------------------------------------------
 
     async def _merge(self, ranges: list[Range]) -> None:
         resume: int | None = ranges[0][0]

@@ -487,7 +487,16 @@ def _leader_error(method: str, target: str, response: Response) -> ArangoError:
         return CursorNotFound(message)
     if response.status == 501:
         return NotImplementedHere(message)
-    return LeaderError(message)
+    return LeaderError(message, extra={"leaderErrorNum": _error_num(response.body)})
+
+
+def _error_num(body: bytes) -> int:
+    try:
+        value = loads(body)
+    except ArangoError:
+        return 0
+    found = value.get("errorNum") if isinstance(value, dict) else 0
+    return found if type(found) is int else 0
 
 
 def _json(response: Response) -> Any:

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Any
 
 from arangorep.codec.json import dumps, json_text, loads
-from arangorep.errors import CorruptedJson, InvalidResponse
+from arangorep.errors import InvalidResponse, NoResponse
 from arangorep.limits import APPLY_BYTES_PER_SLICE
 from arangorep.storage.rows import KEY_AT, REVISION_BYTES, build_row
 from arangorep.values.names import KEY_PATTERN
@@ -29,6 +29,7 @@ _document_marker = re.compile(
     rb'\{"tick":"([0-9]{1,20})","type":(2300|2302),'
     rb'("db":"([^"\\]*)","cuid":"([^"\\]*)","tid":"([0-9]*)",)"data":(?=\{)'
 ).match
+_tick_in_front = re.compile(rb'\{"tick":"([0-9]{1,20})"').match
 _remove_data = re.compile(
     rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')"(?:,"_rev":"([-_0-9A-Za-z]+)")?\}'
 ).fullmatch
@@ -46,7 +47,7 @@ class Documents:
 def split_lines(body: bytes) -> Generator[None, None, list[list[bytes]]]:
     """The lines of a body in groups of about `APPLY_BYTES_PER_SLICE`, cut group by group.
 
-    Errors: 400/600 for a body that ends within a line: it was cut off on its way.
+    Errors: 500/1400 for a body that ends within a line: it was cut off on its way.
     """
     groups = []
     start, end = 0, len(body)
@@ -55,7 +56,7 @@ def split_lines(body: bytes) -> Generator[None, None, list[list[bytes]]]:
         stop = end if stop < 0 else stop + 1
         lines = body[start:stop].split(b"\n")
         if lines.pop():
-            raise CorruptedJson("corrupted JSON: the answer ends within a line")
+            raise NoResponse("no response: the answer ends within a line")
         groups.append([line for line in lines if len(line) > 1] if b"" in lines else lines)
         start = stop
         yield
@@ -152,7 +153,7 @@ def _add(found: Documents, value: object, name_json: bytes) -> None:
     found.rows.append(build_row(name, name_json, text.encode(), value, edge))
 
 
-# -- markers -------------------------------------------------------------------------------------
+# -- markers ------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -215,6 +216,15 @@ def read_markers(lines: list[bytes], after: int) -> Iterator[Run | Marker]:
         run.last_tick = tick
     if run is not None:
         yield run
+
+
+def check_last_tick(lines: list[bytes], tick: int) -> None:
+    """Errors: 500/1400 unless the last line has the tick that the header names."""
+    found = _tick_in_front(lines[-1]) if lines else None
+    if found is not None and int(found[1]) == tick:
+        return
+    if not lines or parse_marker(lines[-1]).tick != tick:
+        raise NoResponse("no response: the answer lacks its last markers")
 
 
 def parse_marker(line: bytes) -> Marker:

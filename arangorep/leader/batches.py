@@ -43,7 +43,7 @@ class Batch:
         """Requests at work on the snapshot."""
         self.dumps: dict[int, DumpCursor] = {}
 
-    def dump_cursor(self, collection: Collection, after: int) -> DumpCursor:
+    def dump_cursor(self, collection: Collection, after: int = 0) -> DumpCursor:
         """The collection's position in this batch; a new one after the last was read to its end.
 
         A client that says behind which revision it goes on (`after`, not 0) gets exactly that, so

@@ -4,9 +4,9 @@ An extension of the revisions protocol. A leaf of a revision tree spans some 17 
 collection that was loaded in bulk sits in one or two of them, and the published protocol would list
 all its revisions. A leader that announces the feature `revision-blocks` answers
 `PUT /_api/replication/revisions/blocks?blockSize=N` with the ends and hashes of blocks of N
-consecutive revisions. Body: pairs of 8-byte big-endian numbers, the last revision a block covers
-and the xor of the hashes of its revisions. The last block of a range ends at the range's own end; an
-answer that ends before the last range's end is to be continued from there.
+consecutive revisions. Body: pairs of 8-byte big-endian numbers: the last revision of a block,
+and the xor of the hashes of its revisions. The last block of a range ends at the range's own end;
+an answer that ends before the last range's end is to be continued from there.
 """
 
 from __future__ import annotations

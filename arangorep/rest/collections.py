@@ -51,6 +51,8 @@ async def _create(request: Request) -> Answer:
     request.require_parts(0)
     body = await request.json()
     async with request.services.write_lock:
+        given = body.get("name") if isinstance(body, dict) else None
+        request.check_not_followed(given if isinstance(given, str) else "")
         collection = collections.create_collection(request.store, request.database, body)
     if collection.info.wait_for_sync:
         await request.services.group_sync.wait()
@@ -67,7 +69,7 @@ async def _drop(request: Request) -> Answer:
     request.check_catalog_writable()
     collection = request.collection(request.parts[0])
     async with request.services.write_lock:
-        collection = request.collection(request.parts[0])
+        collection = request.writable_collection(request.parts[0])
         collections.drop_collection(
             request.store,
             request.database,
@@ -183,7 +185,7 @@ async def _base_info(request: Request, collection: Collection) -> dict[str, Any]
 async def _truncate(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_documents_writable()
     async with request.services.write_lock:
-        collection = request.collection(request.parts[0])
+        collection = request.writable_collection(request.parts[0])
         collections.truncate_collection(request.store, request.database, collection)
     if collection.info.wait_for_sync or request.query.flag("waitForSync"):
         await request.services.group_sync.wait()
@@ -194,7 +196,7 @@ async def _change(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_catalog_writable()
     body = await request.json()
     async with request.services.write_lock:
-        collection = request.collection(request.parts[0])
+        collection = request.writable_collection(request.parts[0])
         collections.change_collection(request.store, request.database, collection, body)
     return _properties(collection)
 
@@ -203,7 +205,7 @@ async def _rename(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_catalog_writable()
     body = await request.json()
     async with request.services.write_lock:
-        collection = request.collection(request.parts[0])
+        collection = request.writable_collection(request.parts[0])
         collections.rename_collection(request.store, request.database, collection, body)
     return collection.info.base_info()
 

@@ -11,6 +11,7 @@ from arangorep.auth.basic import Authenticator
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
 from arangorep.errors import Forbidden, HttpBadParameter, ReadOnly
+from arangorep.follower.appliers import Appliers
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ClientIdentity, ReplicationClients
 from arangorep.pacing import GroupSync, LoopMonitor
@@ -35,11 +36,14 @@ class Services:
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
     group_sync: GroupSync
     loop_monitor: LoopMonitor
+    appliers: Appliers
     version: str
     """The ArangoDB version that is reported."""
     product_version: str
     endpoint: str = ""
     read_only: bool = False
+    writable_follower: bool = False
+    """Whether users may write where an applier does."""
     stopping: bool = False
     maintenance: set[asyncio.Future[None]] = field(default_factory=set)
     """Work of threads on the store; it must end before the store is closed."""
@@ -99,10 +103,36 @@ class Request:
         if len(self.parts) != count:
             raise HttpBadParameter(f"bad parameter: expecting {count} path parts")
 
+    def writable_collection(self, text: str) -> Collection:
+        """A collection that users may change. Errors: 404/1203, 404/1228, 403/1004."""
+        collection = self.collection(text)
+        self.check_not_followed(collection.info.name)
+        return collection
+
     def check_documents_writable(self) -> None:
         """Errors: 403/1004 in read-only mode."""
         if self.services.read_only:
             raise ReadOnly
+
+    def check_not_followed(self, collection: str = "") -> None:
+        """Errors: 403/1004 where an active applier writes and users must not.
+
+        `collection` is a name; "" stands for the database itself.
+        """
+        services = self.services
+        if services.writable_follower:
+            return
+        if services.appliers.guards(self.database_name, collection):
+            what = f"collection '{collection}'" if collection else "the database"
+            raise ReadOnly(
+                f"read-only: {what} is replicated from a leader; write there, or stop the applier"
+            )
+
+    def check_databases_not_followed(self) -> None:
+        """Errors: 403/1004 while the global applier creates and drops databases."""
+        services = self.services
+        if services.appliers.whole.is_active and not services.writable_follower:
+            raise ReadOnly("read-only: all databases are replicated from a leader")
 
     def check_catalog_writable(self) -> None:
         """Errors: 403/11 in read-only mode."""

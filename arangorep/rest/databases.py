@@ -56,6 +56,7 @@ async def _create(request: Request) -> Answer:
     request.check_catalog_writable()
     body = await request.json()
     async with request.services.write_lock:
+        request.check_databases_not_followed()
         try:
             create_database(request.store, body)
         except (Forbidden, DuplicateName):
@@ -68,7 +69,10 @@ async def _create(request: Request) -> Answer:
 
 async def _drop(request: Request) -> Answer:
     request.check_catalog_writable()
-    async with request.services.write_lock:
+    services = request.services
+    async with services.write_lock:
+        request.check_databases_not_followed()
         database_id = drop_database(request.store, request.parts[0])
+    await services.appliers.forget_database(database_id)
     request.services.clients.forget_database(database_id)
     return result(True)

@@ -254,7 +254,7 @@ async def _write(
     services = request.services
     many = isinstance(body, list)
     async with services.write_lock:
-        collection = request.collection(name)
+        collection = request.writable_collection(name)
         wishes = _Wishes.of(request.query, collection)
         transaction = Transaction(services.store, request.database, grouped=many)
         writer = DocumentWriter(transaction, collection, options)

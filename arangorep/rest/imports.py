@@ -22,7 +22,7 @@ async def handle(request: Request) -> Answer:
     collection = request.collection(name)
     data = await request.read_body()
     async with request.services.write_lock:
-        collection = request.collection(name)
+        collection = request.writable_collection(name)
         counts = await drive(
             import_documents(
                 request.store, request.database, collection, data, _options(request.query)

@@ -88,6 +88,7 @@ async def _create(request: Request) -> Answer:
     body = await request.json()
     async with request.services.write_lock:
         collection = _query_collection(request)
+        request.check_not_followed(collection.info.name)
         try:
             index, is_new = await drive(
                 create_index(request.store, request.database, collection, body)
@@ -111,5 +112,6 @@ async def _drop(request: Request) -> Answer:
             raise CrossCollectionRequest
     async with request.services.write_lock:
         collection = _path_collection(request)
+        request.check_not_followed(collection.info.name)
         index_id = drop_index(request.store, request.database, collection, handle)
     return ok({"id": f"{collection.info.name}/{index_id}"})

@@ -39,6 +39,8 @@ class Server:
             raise
         self._background = Background(self.node)
         self._background.start()
+        if self._config.start_appliers:
+            self.node.services.appliers.start_at_launch()
         self.node.services.loop_monitor.start()
 
     async def _listen(self) -> None:
@@ -66,6 +68,7 @@ class Server:
             await site.stop()
         await self._http.drain(SHUTDOWN_GRACE_S)
         await self._runner.cleanup()
+        await services.appliers.stop()
         await services.jobs.finish()
         await self._background.stop()
         await asyncio.gather(*services.maintenance, return_exceptions=True)

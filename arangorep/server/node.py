@@ -10,6 +10,11 @@ from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.indexes import remove_unfinished
+from arangorep.follower.applier import Connect
+from arangorep.follower.appliers import Appliers
+from arangorep.follower.leader import Sleep
+from arangorep.follower.site import Site
+from arangorep.follower.transport import HttpTransport
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ReplicationClients
 from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
@@ -25,14 +30,22 @@ class Node:
     """An open store with the services on top. Errors: `StartupError`."""
 
     def __init__(
-        self, config: Config, clock: Clock | None = None, engine: Engine | None = None
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        engine: Engine | None = None,
+        sleep: Sleep = asyncio.sleep,
+        connect: Connect = HttpTransport,
     ) -> None:
+        self._sleep = sleep
+        self._connect = connect
         config.check()
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
         remove_unfinished(self.store)
         ensure_system_database(self.store)
+        write_lock = asyncio.Lock()
         clients = ReplicationClients(self.clock)
         self.services = Services(
             store=self.store,
@@ -41,12 +54,18 @@ class Node:
             clients=clients,
             batches=BatchRegistry(self.store, self.clock, clients),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
-            write_lock=asyncio.Lock(),
+            write_lock=write_lock,
             group_sync=GroupSync(self.sync),
             loop_monitor=LoopMonitor(LOOP_MONITOR_INTERVAL_MS / 1000),
+            appliers=self._appliers(write_lock),
             version=REPORTED_VERSION,
             product_version=__version__,
+            writable_follower=config.writable_follower,
         )
+
+    def _appliers(self, write_lock: asyncio.Lock) -> Appliers:
+        site = Site(self.store, self.clock, write_lock, self._sleep)
+        return Appliers(site, self._connect)
 
     def sync(self) -> None:
         """Bring every commit so far to the disk. Runs in a worker thread."""

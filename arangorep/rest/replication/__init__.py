@@ -11,7 +11,7 @@ from arangorep.errors import (
 )
 from arangorep.rest.answer import Answer
 from arangorep.rest.context import Handler, Request
-from arangorep.rest.replication import batch, dump, inventory, keys, logger, revisions
+from arangorep.rest.replication import applier, batch, dump, inventory, keys, logger, revisions
 
 GET = frozenset({"GET"})
 PUT = frozenset({"PUT"})
@@ -45,14 +45,14 @@ COMMANDS: dict[str, tuple[frozenset[str], Handler]] = {
     "restore-indexes": (PUT, _not_yet),
     "restore-data": (PUT, _not_yet),
     "restore-view": (PUT, _not_yet),
-    "sync": (PUT, _not_yet),
-    "make-follower": (PUT, _not_yet),
-    "make-slave": (PUT, _not_yet),
-    "applier-config": (GET_PUT, _not_yet),
-    "applier-start": (PUT, _not_yet),
-    "applier-stop": (PUT, _not_yet),
-    "applier-state": (frozenset({"GET", "DELETE"}), _not_yet),
-    "applier-state-all": (GET, _not_yet),
+    "sync": (PUT, applier.sync),
+    "make-follower": (PUT, applier.make_follower),
+    "make-slave": (PUT, applier.make_follower),
+    "applier-config": (GET_PUT, applier.config),
+    "applier-start": (PUT, applier.start),
+    "applier-stop": (PUT, applier.stop),
+    "applier-state": (frozenset({"GET", "DELETE"}), applier.state),
+    "applier-state-all": (GET, applier.state_all),
     "addFollower": (PUT, _only_in_clusters),
     "removeFollower": (PUT, _only_in_clusters),
     "set-the-leader": (PUT, _only_in_clusters),

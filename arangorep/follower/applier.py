@@ -1,0 +1,313 @@
+"""`Applier`: one database's replication (or that of all databases), started and stopped by users.
+
+It owns at most one task: an initial synchronisation, the endless tailing, or the first followed by
+the second. Configuration and position are stored, so a restart goes on where it was.
+Source: follower 6.7, 6.8, 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from arangorep.clock import iso_time, stopwatch_s
+from arangorep.codec import msgpack
+from arangorep.errors import (
+    ApplierRunning,
+    ApplierStopped,
+    ArangoError,
+    CollectionNotFound,
+    InternalError,
+    InvalidApplierConfiguration,
+    Locked,
+    NoStartTick,
+    StartTickNotPresent,
+)
+from arangorep.follower.config import ApplierConfig
+from arangorep.follower.initial import InitialSyncer, SyncResult
+from arangorep.follower.leader import Leader
+from arangorep.follower.progress import INACTIVE, INITIAL, RUNNING, SHUTDOWN, Progress, TickState
+from arangorep.follower.site import Site
+from arangorep.follower.tailing import TailingSyncer
+from arangorep.follower.transport import HttpTransport, Transport
+from arangorep.limits import SHORT_RUN_S
+from arangorep.storage import keys
+from arangorep.values.database import SYSTEM_DATABASE
+
+log = logging.getLogger("arangorep.follower")
+
+Connect = Callable[[ApplierConfig], Transport]
+
+
+class Applier:
+    """`database` is the local database's name, "" for the global applier."""
+
+    def __init__(
+        self, site: Site, database: str, database_id: int, connect: Connect = HttpTransport
+    ) -> None:
+        self.site = site
+        self.database = database
+        self._database_id = database_id
+        self._connect = connect
+        self._config_key = keys.APPLIER_CONFIG + keys.u64(database_id)
+        self._state_key = keys.APPLIER_STATE + keys.u64(database_id)
+        self.progress = Progress(site.clock)
+        self.config, self.ticks = ApplierConfig(database=database), TickState()
+        self._load()
+        self._task: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self._syncing: asyncio.Task[SyncResult] | None = None
+        self._sync_config = self.config
+
+    def _load(self) -> None:
+        config = self.site.store.read_meta(self._config_key)
+        if config is not None:
+            self.config = ApplierConfig.unpack(msgpack.unpack(config))
+        state = self.site.store.read_meta(self._state_key)
+        if state is not None:
+            self.ticks = TickState.unpack(state)
+
+    @property
+    def is_global(self) -> bool:
+        return not self._database_id
+
+    @property
+    def is_active(self) -> bool:
+        """Whether documents may arrive from the leader at any moment."""
+        return self._task is not None or self._syncing is not None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this applier was ever configured."""
+        return bool(self.config.endpoint)
+
+    def guards(self, collection: str) -> bool:
+        """Whether users must not change this collection, because the leader does."""
+        if not self.is_active:
+            return False
+        config = self.config if self._syncing is None else self._sync_config
+        return not collection or config.replicates(collection)
+
+    # -- configuration -----------------------------------------------------------------------------
+
+    def configure(self, body: object) -> None:
+        """Merge and store. Errors: 400/1411 while active; 400/1410; 400/10."""
+        if self._task is not None:
+            raise ApplierRunning
+        config = self.config.merged(body, database=self.database)
+        config.check_endpoint()
+        self._store_config(config)
+
+    def _store_config(self, config: ApplierConfig) -> None:
+        self.config = config
+        self.site.store.write_meta({self._config_key: msgpack.pack(config.pack())})
+
+    def _store_ticks(self) -> None:
+        self.site.store.write_meta({self._state_key: self.ticks.pack()})
+
+    # -- start and stop ----------------------------------------------------------------------------
+
+    def start(self, from_tick: int | None = None) -> None:
+        """Begin to tail, from a tick or from the stored position. Nothing happens when active.
+
+        Errors: 500/28 while a `sync` runs; 400/1410 without an endpoint.
+        """
+        if self._task is not None:
+            return
+        if self._syncing is not None:
+            raise Locked("locked: an initial synchronisation is running")
+        try:
+            self.config.check_endpoint()
+        except InvalidApplierConfiguration as error:
+            self.progress.fail(error)
+            raise
+        self.progress.clear_error()
+        if from_tick is not None:
+            self.ticks = TickState(applied=from_tick)
+            self._store_ticks()
+        self._begin(with_initial=self.ticks.initial)
+
+    def follow(self, body: object) -> None:
+        """`make-follower`: forget everything, configure, synchronise, tail.
+
+        The caller has stopped the applier. Errors: 400/1410; 400/10; 500/28.
+        """
+        config = parse_follower_config(body, self.database)
+        if self._syncing is not None:
+            raise Locked("locked: an initial synchronisation is running")
+        self.forget_state()
+        self._store_config(config)
+        self.ticks.initial = True
+        self._store_ticks()
+        self._begin(with_initial=True, is_fresh=True)
+
+    def start_at_launch(self) -> None:
+        """Go on where the last process stopped, when the configuration says so."""
+        if self.config.autoStart and (self.ticks.applied or self.ticks.initial):
+            with contextlib.suppress(ArangoError):
+                self.start()
+
+    def _begin(self, *, with_initial: bool, is_fresh: bool = False) -> None:
+        self.progress.phase = INITIAL if with_initial else RUNNING
+        self._settled.clear()
+        self.progress.started = self.progress.started or iso_time(self.site.clock.wall_us())
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._run(with_initial, is_fresh))
+
+    async def stop(self) -> None:
+        """Stop what runs, also a `sync`; returns when it has ended."""
+        task, syncing = self._task, self._syncing
+        if task is not None:
+            self.progress.phase = SHUTDOWN
+        for running in (task, syncing):
+            if running is not None:
+                running.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await running
+
+    def forget_state(self) -> None:
+        """Forget position and configuration. The applier is inactive."""
+        self.config, self.ticks = ApplierConfig(database=self.database), TickState()
+        self.progress = Progress(self.site.clock, started=self.progress.started)
+        self.site.store.write_meta({self._config_key: None, self._state_key: None})
+
+    async def settled(self) -> None:
+        """Return when the phase is no longer `initial`."""
+        await self._settled.wait()
+
+    # -- one synchronisation -----------------------------------------------------------------------
+
+    async def sync(self, config: ApplierConfig) -> SyncResult:
+        """`PUT sync`: one initial synchronisation. Errors: 400/1411 while tailing; 500/28; 1412."""
+        if self._task is not None:
+            raise ApplierRunning
+        if self._syncing is not None:
+            raise Locked("locked: an initial synchronisation is running")
+        self._sync_config = config
+        leader = self._leader(config)
+        work = self._initial(leader, config, is_resumed=False)
+        self._syncing = asyncio.get_running_loop().create_task(work)
+        try:
+            return await asyncio.shield(self._syncing)
+        except asyncio.CancelledError:
+            if self._syncing.cancelled():
+                raise ApplierStopped from None
+            self._syncing.cancel()  # the request itself was cancelled
+            raise
+        finally:
+            self._syncing = None
+            await leader.close()
+
+    def _leader(self, config: ApplierConfig) -> Leader:
+        site = self.site
+        database = config.database or self.database or SYSTEM_DATABASE
+        return Leader(
+            self._connect(config), database, site.store.server_id, self.progress, site.sleep
+        )
+
+    async def _initial(
+        self, leader: Leader, config: ApplierConfig, *, is_resumed: bool
+    ) -> SyncResult:
+        syncer = InitialSyncer(
+            self.site,
+            leader,
+            config,
+            self.progress,
+            self.database or SYSTEM_DATABASE,
+            is_global=self.is_global,
+            is_resumed=is_resumed,
+        )
+        return await syncer.run()
+
+    # -- the task ----------------------------------------------------------------------------------
+
+    async def _run(self, with_initial: bool, is_fresh: bool) -> None:
+        """Synchronise if asked to, tail, resync where allowed, until stopped or failed."""
+        progress, config = self.progress, self.config
+        leader = self._leader(config)
+        try:
+            await self._replicate(leader, with_initial, is_resumed=not is_fresh)
+        except asyncio.CancelledError:
+            progress.tell("stopped")
+        except ArangoError as error:
+            progress.fail(error)
+            progress.tell(f"stopped: {error.message}")
+            log.error("applier of '%s' stopped: %s", self.database or "all", error.message)
+        except Exception as error:
+            log.exception("applier of '%s' failed", self.database or "all")
+            progress.fail(InternalError(f"internal error: {type(error).__name__}: {error}"))
+        finally:
+            progress.phase = INACTIVE
+            self._task = None
+            self._settled.set()
+            await leader.close()
+
+    async def _replicate(self, leader: Leader, with_initial: bool, *, is_resumed: bool) -> None:
+        short_runs = 0
+        while True:
+            if with_initial:
+                await self._resync(leader, is_resumed=is_resumed)
+                self.progress.phase = RUNNING
+            self._settled.set()
+            started_s = stopwatch_s()
+            try:
+                await self._tailing(leader).run()
+            except (StartTickNotPresent, CollectionNotFound, NoStartTick) as error:
+                self.ticks.applied = 0
+                self._store_ticks()
+                short_runs = short_runs + 1 if stopwatch_s() - started_s < SHORT_RUN_S else 0
+                if not self.config.autoResync or short_runs > self.config.autoResyncRetries:
+                    raise
+                log.warning("resyncing '%s': %s", self.database or "all", error.message)
+                self.progress.resyncs += 1
+                self.progress.fail(error)
+                with_initial, is_resumed = True, True
+
+    async def _resync(self, leader: Leader, *, is_resumed: bool) -> None:
+        self.progress.phase = INITIAL
+        self.ticks.initial = True
+        self._store_ticks()
+        result = await self._initial(leader, self.config, is_resumed=is_resumed)
+        assert leader.state is not None
+        self.ticks.server_id = leader.state.server_id
+        self.ticks.applied = result.last_tick
+        self.ticks.initial = False
+        self._store_ticks()
+        self.progress.clear_error()
+
+    def _tailing(self, leader: Leader) -> TailingSyncer:
+        return TailingSyncer(
+            self.site,
+            leader,
+            self.config,
+            self.progress,
+            self.ticks,
+            self._state_key,
+            self._database_id,
+        )
+
+    # -- answers -----------------------------------------------------------------------------------
+
+    def describe(self, version: str) -> dict[str, Any]:
+        """The answer of `applier-state`."""
+        described: dict[str, Any] = {
+            "state": self.progress.describe(self.ticks),
+            "server": {"version": version, "serverId": str(self.site.store.server_id)},
+        }
+        if self.config.endpoint:
+            described["endpoint"] = self.config.endpoint
+        if self.config.database:
+            described["database"] = self.config.database
+        return described
+
+
+def parse_follower_config(body: object, database: str) -> ApplierConfig:
+    """The configuration of `make-follower`: nothing is kept of an older one. Errors: 400/1410."""
+    config = ApplierConfig().merged(body, database=database)
+    config = replace(config, skipCreateDrop=False)
+    config.check_endpoint()
+    return config

@@ -1,0 +1,339 @@
+"""`MarkerApplier`: what one marker of the leader's log does here.
+
+The applied tick rides with the commit of the data it belongs to, so a crash neither loses nor
+repeats a marker. Stand-alone documents are committed some hundred at a time; those of a transaction
+are kept until its commit marker and then become visible at once. Source: follower 3.3, 6.4 to 6.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from arangorep.data.collections import (
+    drop_collection,
+    make_way_for_collection,
+    rename_collection,
+    restore_collection,
+    restore_properties,
+    truncate_collection,
+)
+from arangorep.data.databases import create_database, drop_database
+from arangorep.data.indexes import drop_index, make_way_for_index, restore_index
+from arangorep.data.replica import ReplicaWriter
+from arangorep.data.transactions import Transaction
+from arangorep.errors import (
+    ArangoError,
+    CollectionNotFound,
+    DatabaseNameInvalid,
+    IndexNotFound,
+    InvalidResponse,
+    UnexpectedMarker,
+    UnexpectedTransaction,
+)
+from arangorep.follower.lines import Marker, Run, cut_documents, cut_removal, read_markers, run_of
+from arangorep.follower.progress import Progress, TickState
+from arangorep.limits import APPLY_ROWS_PER_COMMIT
+from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.store import Store
+from arangorep.values.marker import MarkerType
+
+VIEW_MARKERS = frozenset({2110, 2111, 2112})
+ABORT = 2202
+MARKER_SHOWN_MAX = 1024
+
+Steps = Generator[None, None, None]
+Excluded = Callable[[str], bool]
+
+
+class MarkerApplier:
+    """Applies the lines of a tail in order. The caller holds the write lock while it runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        ticks: TickState,
+        state_key: bytes,
+        progress: Progress,
+        *,
+        database_id: int,
+        excluded: Excluded,
+        ignore_errors: int,
+    ) -> None:
+        """`database_id` 0 follows all databases; `excluded` tells of a globallyUniqueId."""
+        self._store = store
+        self._ticks = ticks
+        self._state_key = state_key
+        self._progress = progress
+        self._database_id = database_id
+        self._excluded = excluded
+        self._ignored_left = ignore_errors
+        self._open: dict[tuple[str, str], list[Run]] = {}
+        self._loose: Transaction | None = None
+        self._loose_tick = 0
+        self._loose_count = 0
+        self._seen = ticks.applied
+        self._is_stored = True
+
+    def forget_transactions(self) -> None:
+        """Drop what was gathered of unfinished transactions."""
+        self._open.clear()
+        self._loose = None
+        self._seen = self._ticks.applied
+
+    def apply(self, lines: list[bytes]) -> Steps:
+        """Apply a group of lines. Errors: those of the markers, with the marker in the message."""
+        for item in read_markers(lines, self._seen):
+            yield from self._apply(item)
+        self._flush()
+
+    def catch_up(self, tick: int) -> None:
+        """Note that there is nothing for us up to `tick`."""
+        if not self._open and tick > self._ticks.applied:
+            self._ticks.applied = tick
+            self._seen = max(self._seen, tick)
+            self._is_stored = False
+
+    def store_ticks(self) -> None:
+        """Write the ticks when they moved without a commit."""
+        if not self._is_stored:
+            self._store.write_meta({self._state_key: self._ticks.pack()})
+            self._is_stored = True
+
+    # -- one marker or run ------------------------------------------------------------
+
+    def _apply(self, item: Run | Marker) -> Steps:
+        is_document = isinstance(item, Marker) and item.type in (
+            MarkerType.DOCUMENT,
+            MarkerType.REMOVE,
+        )
+        if is_document and isinstance(item, Marker):
+            item = run_of(item)
+        count = len(item.data) if isinstance(item, Run) else 1
+        tick = item.last_tick if isinstance(item, Run) else item.tick
+        try:
+            if item.guid and self._excluded(item.guid):
+                self._progress.excluded += count
+                self.catch_up(tick)
+            elif isinstance(item, Run):
+                yield from self._run(item)
+            else:
+                yield from self._marker(item)
+        except ArangoError as error:
+            self._loose = None  # what came before is lost with it, and asked for again
+            if self._ignored_left < count:
+                shown = item.data[0] if isinstance(item, Run) else item.line
+                text = shown[:MARKER_SHOWN_MAX].decode("utf-8", "replace")
+                error.message = f"{error.message}; marker: {text}"
+                raise
+            self._ignored_left -= count
+            self.catch_up(tick)
+        self._seen = max(self._seen, tick)
+        self._progress.events += count
+
+    def _run(self, run: Run) -> Steps:
+        if run.tid in ("", "0"):
+            database, collection = self._find(run.database, run.guid)
+            loose = self._loose
+            if loose is not None and (
+                loose.database is not database
+                or self._loose_count >= APPLY_ROWS_PER_COMMIT
+                or self._ignored_left
+            ):
+                self._flush()
+                yield
+            if self._loose is None:
+                self._loose = Transaction(self._store, database, grouped=False)
+                self._loose_count = 0
+            self._stage(self._loose, collection, run)
+            self._loose_tick = run.last_tick
+            self._loose_count += len(run.data)
+            return
+        gathered = self._open.get((run.database, run.tid))
+        if gathered is None:
+            raise UnexpectedTransaction(f"unexpected transaction {run.tid}")
+        gathered.append(run)
+
+    def _flush(self) -> None:
+        """Commit the stand-alone documents gathered so far."""
+        loose, self._loose = self._loose, None
+        if loose is not None:
+            self._commit(loose, self._loose_tick)
+
+    def _stage(self, transaction: Transaction, collection: Collection, run: Run) -> None:
+        writer = ReplicaWriter(transaction, collection)
+        if run.is_removal:
+            for one in run.data:
+                writer.remove(*cut_removal(one))
+            self._progress.removals += len(run.data)
+            return
+        documents = cut_documents(run.data, collection.name_json)
+        writer.put_all(documents.names, documents.revisions, documents.rows)
+        self._progress.documents += len(run.data)
+
+    def _commit(self, transaction: Transaction, tick: int) -> None:
+        with self._store.riding({self._state_key: self._moved_to(tick)}):
+            is_stored = transaction.commit()
+        self.catch_up(tick)
+        self._is_stored = is_stored
+
+    def _moved_to(self, tick: int) -> bytes:
+        """The state as it is once everything up to `tick` is applied."""
+        if self._open:  # not safe to resume behind what a transaction still waits for
+            tick = self._ticks.applied
+        return TickState(self._ticks.server_id, max(self._ticks.applied, tick)).pack()
+
+    # -- transactions ------------------------------------------------------------
+
+    def _finish(self, marker: Marker) -> Steps:
+        """2201: everything of the transaction becomes visible by one commit."""
+        runs = self._open.pop((marker.database, marker.tid), None)
+        if runs is None:
+            raise UnexpectedTransaction(f"unexpected transaction {marker.tid}")
+        database = self._database(marker.database)
+        transaction = Transaction(self._store, database, grouped=True)
+        for run in runs:
+            _, collection = self._find(run.database, run.guid)
+            self._stage(transaction, collection, run)
+            yield
+        self._commit(transaction, marker.tick)
+
+    # -- everything but documents ------------------------------------------------------------
+
+    def _marker(self, marker: Marker) -> Steps:
+        self._flush()
+        key = (marker.database, marker.tid)
+        if marker.type == MarkerType.TRANSACTION_START:
+            self._open[key] = []
+            return
+        if marker.type == MarkerType.TRANSACTION_COMMIT:
+            yield from self._finish(marker)
+            return
+        if marker.type == ABORT:
+            if self._open.pop(key, None) is None:
+                raise UnexpectedTransaction(f"unexpected transaction {marker.tid}")
+            self.catch_up(marker.tick)
+            return
+        self._make_way(marker)
+        with self._store.riding({self._state_key: self._moved_to(marker.tick)}):
+            yield from self._definition(marker)
+        self._is_stored = False  # perhaps there was nothing to commit
+        self.catch_up(marker.tick)
+        yield
+
+    def _make_way(self, marker: Marker) -> None:
+        """Drop what stands in the way of a definition, in commits that come before its own.
+
+        Only the last commit of a marker may carry its tick: a crash in between begins it again.
+        """
+        store = self._store
+        match marker.type:
+            case MarkerType.DATABASE_CREATE if not self._database_id:
+                name = marker.data.get("name", marker.database)
+                exists = store.catalog.has_database(name)
+                if exists and not store.catalog.database(name).info.is_system:
+                    drop_database(store, name)
+            case MarkerType.COLLECTION_CREATE:
+                make_way_for_collection(store, self._database(marker.database), marker.data)
+            case MarkerType.COLLECTION_RENAME:
+                database, collection = self._find(marker.database, marker.guid)
+                name = marker.data.get("name")
+                other = database.named(name) if isinstance(name, str) else None
+                if other is not None and other is not collection:
+                    drop_collection(store, database, other, allow_system=True)
+            case MarkerType.INDEX_CREATE:
+                database, collection = self._find(marker.database, marker.guid)
+                make_way_for_index(store, database, collection, marker.data)
+
+    def _definition(self, marker: Marker) -> Steps:
+        """Markers about databases, collections and indexes. Errors also: 500/1406."""
+        store = self._store
+        match marker.type:
+            case MarkerType.DATABASE_CREATE | MarkerType.DATABASE_DROP:
+                if not self._database_id:
+                    self._change_databases(marker)
+            case MarkerType.COLLECTION_CREATE:
+                restore_collection(store, self._database(marker.database), marker.data)
+            case MarkerType.COLLECTION_DROP:
+                self._drop_collection(marker)
+            case MarkerType.COLLECTION_RENAME:
+                self._rename_collection(marker)
+            case MarkerType.COLLECTION_CHANGE:
+                self._change_collection(marker)
+            case MarkerType.COLLECTION_TRUNCATE:
+                if self._open:
+                    raise UnexpectedTransaction("unexpected transaction: truncate inside of one")
+                database, collection = self._find(marker.database, marker.guid)
+                truncate_collection(store, database, collection)
+            case MarkerType.INDEX_CREATE:
+                database, collection = self._find(marker.database, marker.guid)
+                yield from restore_index(store, database, collection, marker.data)
+            case MarkerType.INDEX_DROP:
+                self._drop_index(marker)
+            case kind if kind in VIEW_MARKERS:
+                pass  # views are not stored
+            case _:
+                raise UnexpectedMarker(f"unexpected marker of type {marker.type}")
+
+    def _change_databases(self, marker: Marker) -> None:
+        store, name = self._store, marker.database
+        if marker.type == MarkerType.DATABASE_DROP:
+            for key in [key for key in self._open if key[0] == name]:
+                del self._open[key]
+            if store.catalog.has_database(name):
+                drop_database(store, name)
+            return
+        given = marker.data.get("name", name)
+        if not isinstance(given, str) or not given or given[0].isdigit():
+            raise DatabaseNameInvalid
+        if not store.catalog.has_database(given):
+            create_database(store, {"name": given})
+
+    def _drop_collection(self, marker: Marker) -> None:
+        try:
+            database, collection = self._find(marker.database, marker.guid)
+        except ArangoError:
+            return
+        drop_collection(self._store, database, collection, allow_system=True)
+
+    def _rename_collection(self, marker: Marker) -> None:
+        database, collection = self._find(marker.database, marker.guid)
+        rename_collection(self._store, database, collection, {"name": marker.data.get("name")})
+
+    def _change_collection(self, marker: Marker) -> None:
+        try:
+            database, collection = self._find(marker.database, marker.guid)
+        except CollectionNotFound:
+            if marker.data.get("deleted") is True:
+                return
+            raise
+        restore_properties(self._store, database, collection, marker.data)
+
+    def _drop_index(self, marker: Marker) -> None:
+        handle = marker.data.get("id")
+        if not isinstance(handle, str) or not handle:
+            raise InvalidResponse("invalid response: the dropped index has no id")
+        try:
+            database, collection = self._find(marker.database, marker.guid)
+            drop_index(self._store, database, collection, handle)
+        except (CollectionNotFound, IndexNotFound):
+            return
+
+    # -- resolution ------------------------------------------------------------
+
+    def _database(self, name: str) -> Database:
+        """Errors: 404/1228; 500/1401 without a name."""
+        if self._database_id:
+            found = self._store.catalog.database_by_id(self._database_id)
+            if found is not None:
+                return found
+        if not name:
+            raise InvalidResponse("invalid response: a marker without database")
+        return self._store.catalog.database(name)
+
+    def _find(self, database_name: str, guid: str) -> tuple[Database, Collection]:
+        """Errors: 404/1203, 404/1228."""
+        database = self._database(database_name)
+        collection = database.by_guid(guid)
+        if collection is None:
+            raise CollectionNotFound(f"collection or view not found: {guid}")
+        return database, collection
