@@ -60,6 +60,10 @@ An event loop's own time is no substitute: uvloop's stands still between two rou
 """
 
 
+pause = time.sleep
+"""Wait some seconds, in commands only: a server never blocks its thread."""
+
+
 def iso_time(wall_us: int) -> str:
     """`2026-08-04T15:28:26Z`: how every replication answer writes a moment (UTC, whole seconds)."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_us // 1_000_000))

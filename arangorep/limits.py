@@ -169,3 +169,6 @@ SHORT_RUN_S: Final = 120.0
 """A run of the applier that failed sooner counts towards `autoResyncRetries`."""
 
 KEYS_SYNC_WAIT_S_MIN: Final = 180.0
+
+COMPARED_DOCUMENTS_MAX: Final = 100_000
+"""More differing revisions of a collection are counted, but their documents are not compared."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import http.client
 import io
 import os
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import click
 from rich.console import Console
@@ -26,14 +24,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from arangorep.cli.client import ApiClient, reason, server_options
 from arangorep.codec.json import dumps, loads
-from arangorep.errors import ArangoError
+from arangorep.errors import ArangoError, DuplicateName
 
 REQUEST_BYTES = 1024 * 1024
 """A request carries about this much: the server commits it in slices of a millisecond."""
 
 DETAILS_SHOWN_MAX = 10
-TIMEOUT_S = 120.0
 
 
 Reader = Callable[[IO[bytes]], Iterator[tuple[bytes, int]]]
@@ -52,8 +50,7 @@ class Totals:
 
 @click.command("import", context_settings={"show_default": True, "auto_envvar_prefix": "ARANGOREP"})
 @click.argument("file", type=click.Path(allow_dash=True, dir_okay=False))
-@click.option("--endpoint", default="http://127.0.0.1:8529", help="The server's address.")
-@click.option("--database", default="_system")
+@server_options
 @click.option("--collection", required=True)
 @click.option("--create-collection", is_flag=True, help="Create the collection if it is missing.")
 @click.option(
@@ -65,8 +62,6 @@ class Totals:
 @click.option(
     "--on-duplicate", default="error", type=click.Choice(["error", "update", "replace", "ignore"])
 )
-@click.option("--user", default="root")
-@click.option("--password", default="", help="Better: the variable ARANGOREP_PASSWORD.")
 def import_file(
     file: str,
     endpoint: str,
@@ -79,17 +74,17 @@ def import_file(
     password: str,
 ) -> None:
     """Load FILE (`-` for standard input) into a collection through the HTTP API."""
-    client = _Client(endpoint, database, user, password)
+    client = ApiClient(endpoint, database, user, password)
     totals = Totals()
     try:
         if create_collection:
-            client.create_collection(collection)
+            _create(client, collection)
         with _source(file) as source, _progress(source, file) as advance:
             for body, size in _requests(source, kind or _kind_of(file)):
-                _count(totals, client.import_documents(collection, body, on_duplicate))
+                _count(totals, _import(client, collection, body, on_duplicate))
                 advance(size)
-    except (OSError, http.client.HTTPException) as error:
-        raise click.ClickException(f"{endpoint}: {error}") from None
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error}") from None
     except ArangoError as error:
         raise click.ClickException(f"{file}: {error.message}") from None
     click.echo(
@@ -216,44 +211,22 @@ def _count(totals: Totals, answer: dict[str, Any]) -> None:
 # -- HTTP ----------------------------------------------------------------------------------------
 
 
-class _Client:
-    """The two calls an import needs, on one connection."""
-
-    def __init__(self, endpoint: str, database: str, user: str, password: str) -> None:
-        url = urlsplit(endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise click.BadParameter(f"{endpoint} is not an http:// or https:// address")
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(url.hostname, url.port or 8529, timeout=TIMEOUT_S)
-        self._prefix = f"/_db/{quote(database, safe='')}/_api"
-        credentials = b64encode(f"{user}:{password}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {credentials}"}
-
-    def create_collection(self, name: str) -> None:
-        """Create it, or find that it exists."""
-        status, answer = self._post("/collection", dumps({"name": name}))
-        if status != 200 and answer.get("errorNum") != 1207:
-            raise click.ClickException(_reason(answer))
-
-    def import_documents(self, collection: str, body: bytes, on_duplicate: str) -> dict[str, Any]:
-        """Send JSON lines; the answer's counters."""
-        query = {
-            "collection": collection,
-            "type": "documents",
-            "details": "true",
-            "onDuplicate": on_duplicate,
-        }
-        status, answer = self._post(f"/import?{urlencode(query)}", body)
-        if status != 201:
-            raise click.ClickException(_reason(answer))
-        return answer
-
-    def _post(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        self._connection.request("POST", self._prefix + path, body, self._headers)
-        response = self._connection.getresponse()
-        answer = loads(response.read())
-        return response.status, answer if isinstance(answer, dict) else {}
+def _create(client: ApiClient, name: str) -> None:
+    """Create the collection, or find that it exists."""
+    status, answer, _ = client.request("POST", "/_api/collection", dumps({"name": name}))
+    if status != 200 and answer.get("errorNum") != DuplicateName.error_num:
+        raise click.ClickException(reason(answer))
 
 
-def _reason(answer: dict[str, Any]) -> str:
-    return f"{answer.get('errorMessage', 'unexpected answer')} ({answer.get('errorNum', '?')})"
+def _import(client: ApiClient, collection: str, body: bytes, on_duplicate: str) -> dict[str, Any]:
+    """Send JSON lines; the answer's counters."""
+    query = {
+        "collection": collection,
+        "type": "documents",
+        "details": "true",
+        "onDuplicate": on_duplicate,
+    }
+    status, answer, _ = client.request("POST", f"/_api/import?{urlencode(query)}", body)
+    if status != 201:
+        raise click.ClickException(reason(answer))
+    return answer
