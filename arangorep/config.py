@@ -30,6 +30,8 @@ class Config:
     body_bytes_max: int = BODY_BYTES_MAX
     start_appliers: bool = True
     """Whether appliers with `autoStart` go on at start."""
+    check_replicated_documents: bool = False
+    """Whether a follower parses every document before it stores it as it came."""
     writable_follower: bool = False
     """Whether users may write into collections that an active applier owns."""
 

@@ -144,6 +144,12 @@ LEADER_RETRIES: Final = 2
 LEADER_RETRY_WAIT_S: Final = 2.0
 """Requests that may be repeated are tried again when no complete answer came."""
 
+LOAD_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of documents that go into one sorted file of an initial synchronisation."""
+
+LOAD_PIECES_IN_FLIGHT: Final = 2
+"""Pieces that a worker has or waits to be taken over."""
+
 APPLY_ROWS_PER_COMMIT: Final = 1000
 """Documents of a leader that are stored by one commit: some 3 ms."""
 
@@ -156,6 +162,9 @@ REMOVALS_PER_COMMIT: Final = 2000
 
 REVISION_BLOCK_SIZES: Final = (2048, 16)
 """Two arangorep servers compare differing ranges in blocks of so many revisions, in turn."""
+
+REVISION_BLOCKS_DIRECT_MAX: Final = 4_000_000
+"""Collections of up to so many documents are compared in the smallest blocks at once."""
 
 REVISION_BLOCKS_PER_ANSWER: Final = 65_536
 REVISION_BLOCK_ROWS: Final = 65_536

@@ -105,6 +105,11 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     is_flag=True,
     help="Let users write into collections that an active applier owns.",
 )
+@click.option(
+    "--check-replicated-documents",
+    is_flag=True,
+    help="Parse every document of a leader: slower, for leaders that are not trusted.",
+)
 @click.option("--log-level", default="info", type=click.Choice(LOG_LEVELS))
 def serve(
     data_directory: Path,
@@ -119,6 +124,7 @@ def serve(
     max_body_bytes: int,
     auto_start_appliers: bool,
     writable_follower: bool,
+    check_replicated_documents: bool,
     log_level: str,
 ) -> None:
     """Serve the store in DATA_DIRECTORY, creating it when it is not there."""
@@ -138,6 +144,7 @@ def serve(
         body_bytes_max=max_body_bytes,
         start_appliers=auto_start_appliers,
         writable_follower=writable_follower,
+        check_replicated_documents=check_replicated_documents,
     )
     try:
         run(_serve(config))

@@ -58,8 +58,13 @@ class MarkerApplier:
         database_id: int,
         excluded: Excluded,
         ignore_errors: int,
+        is_checked: bool = False,
     ) -> None:
-        """`database_id` 0 follows all databases; `excluded` tells of a globallyUniqueId."""
+        """`database_id` 0 follows all databases; `excluded` tells of a globallyUniqueId.
+
+        With `is_checked` documents are parsed before they are stored as they came.
+        """
+        self._is_checked = is_checked
         self._store = store
         self._ticks = ticks
         self._state_key = state_key
@@ -166,7 +171,7 @@ class MarkerApplier:
                 writer.remove(*cut_removal(one))
             self._progress.removals += len(run.data)
             return
-        documents = cut_documents(run.data, collection.name_json)
+        documents = cut_documents(run.data, collection.name_json, is_checked=self._is_checked)
         writer.put_all(documents.names, documents.revisions, documents.rows)
         self._progress.documents += len(run.data)
 

@@ -6,6 +6,7 @@ an error. Source: follower 2.1 and 7.2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -23,6 +24,10 @@ SCHEMES = {
     "http+ssl": "https",
 }
 DEFAULT_PORT = 8529
+PORTS = 65536
+_endpoint = re.compile(
+    r"(?P<scheme>[A-Za-z+]+)://(?P<host>[^\s/?#:\[\]@]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?/*"
+).fullmatch
 FOREVER = 2**64 - 1
 RESTRICT_TYPES = ("", "include", "exclude")
 HIDDEN = ("password", "jwt")
@@ -101,15 +106,14 @@ class ApplierConfig:
 
     def url(self) -> str:
         """The leader's address as a URL. Errors: 400/1410. Source: follower 1.3."""
-        scheme, separator, rest = self.endpoint.partition("://")
-        host = rest.rstrip("/")
-        if not separator or scheme.lower() not in SCHEMES or not host or "/" in host:
+        found = _endpoint(self.endpoint)
+        scheme = SCHEMES.get(found["scheme"].lower()) if found is not None else None
+        port = int(found["port"] or DEFAULT_PORT) if found is not None else 0
+        if found is None or scheme is None or not 0 < port < PORTS:
             raise InvalidApplierConfiguration(
                 f"invalid applier configuration: endpoint '{self.endpoint}' is not understood"
             )
-        if host.endswith("]") or ":" not in host:
-            host = f"{host}:{DEFAULT_PORT}"
-        return f"{SCHEMES[scheme.lower()]}://{host}"
+        return f"{scheme}://{found['host']}:{port}"
 
     def describe(self) -> dict[str, Any]:
         """The configuration as GET shows it: in order, without secrets."""

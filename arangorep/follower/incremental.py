@@ -21,6 +21,7 @@ from arangorep.follower.leader import BatchHandle, Leader
 from arangorep.follower.site import Site
 from arangorep.limits import (
     REVISION_BLOCK_SIZES,
+    REVISION_BLOCKS_DIRECT_MAX,
     REVISION_DOCUMENTS_PER_REQUEST,
     REVISION_REQUESTS_IN_FLIGHT,
 )
@@ -61,7 +62,8 @@ class RevisionSync:
             return
         ranges = _difference(tree, collection.state.tree)
         if ranges and self._leader.has(BLOCKS):
-            for size in REVISION_BLOCK_SIZES:
+            is_small = tree.count <= REVISION_BLOCKS_DIRECT_MAX
+            for size in REVISION_BLOCK_SIZES[-1:] if is_small else REVISION_BLOCK_SIZES:
                 ranges = await self._narrow(ranges, size)
         if ranges:
             await self._merge(ranges)
@@ -172,17 +174,14 @@ def _local_revisions(
     store: Store, collection: Collection, low: int, high: int
 ) -> Generator[None, None, U64Array]:
     """The revisions here within a range, ascending."""
-    cursor = store.engine.cursor(Family.DOCUMENTS)
     start = collection.prefix + low.to_bytes(8, "big")
     end = collection.prefix + high.to_bytes(8, "big") + b"\0"
+    scan = store.engine.scan_keys(Family.DOCUMENTS, start, end)
     blocks = []
-    while found := cursor.keys(start, end, SCAN_ROWS):
+    while found := scan.take(SCAN_ROWS):
         blocks.append(np.frombuffer(b"".join(found), dtype=">u8")[1::2].astype(np.uint64))
-        start = found[-1] + b"\0"
-        if len(found) < SCAN_ROWS:
-            break
         yield
-    cursor.close()
+    scan.close()
     return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
 
 
@@ -242,10 +241,21 @@ def _compare(
     """Revisions that are only there, and those that are only here."""
     missing: list[int] = []
     surplus: list[int] = []
+    cursor = store.engine.cursor(Family.DOCUMENTS)
+    prefix = collection.prefix
     for (low, high), found in parts:
-        local = yield from _local_revisions(store, collection, low, high)
-        there = np.array(found, dtype=np.uint64)
-        missing += np.setdiff1d(there, local, assume_unique=True).tolist()
-        surplus += np.setdiff1d(local, there, assume_unique=True).tolist()
+        there = set(found)
+        end = prefix + high.to_bytes(8, "big") + b"\0"
+        start = prefix + low.to_bytes(8, "big")
+        while keys := cursor.keys(start, end, SCAN_ROWS):
+            here = {int.from_bytes(key[8:], "big") for key in keys}
+            surplus += sorted(here - there)
+            there -= here
+            start = keys[-1] + b"\0"
+            if len(keys) < SCAN_ROWS:
+                break
+            yield
+        missing += sorted(there)
         yield
+    cursor.close()
     return missing, surplus

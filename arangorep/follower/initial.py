@@ -39,6 +39,7 @@ from arangorep.follower.held_batch import HeldBatch
 from arangorep.follower.incremental import RevisionSync
 from arangorep.follower.leader import DumpChunk, Leader
 from arangorep.follower.lines import cut_documents
+from arangorep.follower.loading import BulkLoad, Worker
 from arangorep.follower.progress import CollectionProgress, Progress
 from arangorep.follower.site import Site
 from arangorep.limits import (
@@ -101,6 +102,7 @@ class InitialSyncer:
         self._incremental = config.incremental or is_resumed
         self._chunk_bytes = config.chunk_bytes()
         self._held: HeldBatch | None = None
+        self._worker: Worker | None = None
 
     async def run(self) -> SyncResult:
         """Errors: 500/1400, 1401, 1402, 1403, 1405; 404/1203."""
@@ -126,6 +128,8 @@ class InitialSyncer:
             entries = self._entries(inventory, self._site.store.catalog.database(self._database))
             await self._one_database(self._leader, entries)
         finally:
+            if self._worker is not None:
+                await asyncio.shield(self._worker.close())
             held, self._held = self._held, None
             if held is not None:
                 await asyncio.shield(held.close())
@@ -278,15 +282,39 @@ class InitialSyncer:
     async def _dump(self, leader: Leader, entry: _Entry) -> None:
         """Load all documents; the next chunk is on its way while one is stored."""
         progress = self._progress.collections[entry.guid]
-        async with contextlib.aclosing(self._chunks(leader, entry)) as chunks:
+        load: BulkLoad | None = None
+        async with contextlib.AsyncExitStack() as stack:
+            chunks = await stack.enter_async_context(
+                contextlib.aclosing(self._chunks(leader, entry))
+            )
             async for chunk in chunks:
                 if entry.is_replaced:
                     async with self._site.write_lock:
                         self._replace(entry)
-                stored = await self._site.store_lines(entry.database_id, entry.guid, chunk.body)
+                if load is None and chunk.check_more and self._takes_bulk(entry):
+                    load = await stack.enter_async_context(self._bulk(entry))
+                if load is not None:
+                    await load.add(chunk.body)
+                else:
+                    await self._site.store_lines(entry.database_id, entry.guid, chunk.body)
+                stored = chunk.body.count(b"\n")
                 progress.documents += stored
                 progress.bytes += len(chunk.body)
                 self._progress.documents += stored
+            if load is not None:
+                await load.finish()
+
+    def _takes_bulk(self, entry: _Entry) -> bool:
+        """Whether documents may go past log and indexes: a fresh collection has neither."""
+        _, collection = self._site.collection(entry.database_id, entry.guid)
+        enforced = any(index.is_enforced for index in collection.info.indexes)
+        engine = self._site.store.engine
+        return not collection.count and not enforced and engine.load_directory is not None
+
+    def _bulk(self, entry: _Entry) -> BulkLoad:
+        if self._worker is None:
+            self._worker = Worker()
+        return BulkLoad(self._site, self._worker, entry.database_id, entry.guid)
 
     async def _chunks(self, leader: Leader, entry: _Entry) -> AsyncGenerator[DumpChunk, None]:
         ahead: asyncio.Task[DumpChunk] | None = asyncio.create_task(self._fetch(leader, entry, 0))

@@ -17,12 +17,12 @@ from arangorep.codec.json import dumps, json_text, loads
 from arangorep.errors import InvalidResponse, NoResponse
 from arangorep.limits import APPLY_BYTES_PER_SLICE
 from arangorep.storage.rows import KEY_AT, REVISION_BYTES, build_row
-from arangorep.values.names import KEY_PATTERN
+from arangorep.values.names import KEY_PATTERN, is_key
 from arangorep.values.revision import REVISION_MAX, decode_many, parse_revision
 
 _all_keys = re.compile(rb"(?:" + KEY_PATTERN.encode() + rb"\n)+").fullmatch
 _front = re.compile(
-    rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')","_id":"([^"/\\]*)/[^"\\]*",'
+    rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')","_id":"([^"/]*)/\1",'
     rb'(?:"_from":"[^"\\]*","_to":"[^"\\]*",)?"_rev":"([-_0-9A-Za-z]+)"[,}]'
 ).match
 _document_marker = re.compile(
@@ -30,6 +30,11 @@ _document_marker = re.compile(
     rb'("db":"([^"\\]*)","cuid":"([^"\\]*)","tid":"([0-9]*)",)"data":(?=\{)'
 ).match
 _tick_in_front = re.compile(rb'\{"tick":"([0-9]{1,20})"').match
+_is_number = re.compile(r"[0-9]{1,20}").fullmatch
+_is_revision = re.compile(r"[0-9]{1,20}|[-_A-Za-z][-_0-9A-Za-z]{0,10}").fullmatch
+FIRST_DIGITS = frozenset(b"-_ABCDEFGHIJKLMN")
+"""What a revision of eleven digits may begin with: it has 64 bits."""
+
 _remove_data = re.compile(
     rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')"(?:,"_rev":"([-_0-9A-Za-z]+)")?\}'
 ).fullmatch
@@ -63,11 +68,15 @@ def split_lines(body: bytes) -> Generator[None, None, list[list[bytes]]]:
     return groups
 
 
-def cut_documents(lines: list[bytes], name_json: bytes) -> Documents:
+def cut_documents(lines: list[bytes], name_json: bytes, *, is_checked: bool = False) -> Documents:
     """Documents of a collection whose name here is `name_json`.
 
+    With `is_checked` every line is parsed to see whether it is JSON at all.
     Errors: 500/1401 for a line that is no document with key and revision; 400/600.
     """
+    if is_checked:
+        for line in lines:
+            loads(line)
     return _cut_plain(lines, name_json) or _cut_each(lines, name_json)
 
 
@@ -95,19 +104,29 @@ def _cut_plain(lines: list[bytes], name_json: bytes) -> Documents | None:
     ):
         return None
     at = len(key_to_id) + len(id_to_revision) - KEY_AT
-    to = at + REVISION_BYTES
+    to = at + REVISION_BYTES + 1
     texts = [line[2 * end + at : 2 * end + to] for line, end in zip(lines, ends, strict=True)]
-    if any(line[2 * end + to] != 0x22 for line, end in zip(lines, ends, strict=True)):
+    # a text that begins with a digit is a decimal number, whatever follows
+    if not all(map(bytes.endswith, texts, repeat(b'"'))) or not FIRST_DIGITS.issuperset(
+        [text[0] for text in texts]
+    ):
         return None
-    revisions = decode_many(texts)
-    return None if revisions is None else Documents(names, revisions, lines)
+    revisions = decode_many([text[:-1] for text in texts])
+    if revisions is None or REVISION_MAX in revisions:
+        return None
+    return Documents(names, revisions, lines)
 
 
 def _cut_each(lines: list[bytes], name_json: bytes) -> Documents:
     found = Documents()
     for line in lines:
         front = _front(line)
-        if front is not None and line.endswith(b"}") and front[2] == name_json:
+        if (
+            front is not None
+            and line.endswith(b"}")
+            and front[2] == name_json
+            and _is_revision(front[3].decode())
+        ):
             found.names.append(front[1])
             found.revisions.append(parse_revision(front[3].decode()))
             found.rows.append(line)
@@ -138,9 +157,11 @@ def _add(found: Documents, value: object, name_json: bytes) -> None:
         raise InvalidResponse("invalid response: a document is no object")
     key, text = value.pop("_key", None), value.pop("_rev", None)
     value.pop("_id", None)
-    if not isinstance(key, str) or not _all_keys(key.encode() + b"\n"):
+    if not isinstance(key, str) or not is_key(key):
         raise InvalidResponse("invalid response: a document has no usable _key")
-    revision = parse_revision(text) if isinstance(text, str) else REVISION_MAX
+    if not isinstance(text, str) or not _is_revision(text):
+        raise InvalidResponse("invalid response: a document has no usable _rev")
+    revision = parse_revision(text)
     if revision == REVISION_MAX:
         raise InvalidResponse("invalid response: a document has no usable _rev")
     edge = b""
@@ -233,7 +254,7 @@ def parse_marker(line: bytes) -> Marker:
     if not isinstance(value, dict) or not isinstance(value.get("tick"), str):
         raise InvalidResponse("invalid response: a marker is no object with a tick")
     kind = value.get("type")
-    if type(kind) is not int or not value["tick"].isdigit():
+    if type(kind) is not int or not _is_number(value["tick"]):
         raise InvalidResponse("invalid response: a marker has no type or no tick")
     data: object = next((value[n] for n in ("data", "collection", "index") if n in value), {})
     tid = value.get("tid", "0")

@@ -33,6 +33,8 @@ class Site:
     clock: Clock
     write_lock: asyncio.Lock
     sleep: Sleep
+    is_checked: bool = False
+    """Whether every received document is parsed: for leaders that are not trusted."""
 
     async def run(self, work: Generator[None, None, T]) -> T:
         """Drive sliced work with the write lock held."""
@@ -62,7 +64,9 @@ class Site:
                 part = lines[start : start + APPLY_ROWS_PER_COMMIT]
                 async with self.write_lock:
                     database, collection = self.collection(database_id, guid)
-                    documents = cut_documents(part, collection.name_json)
+                    documents = cut_documents(
+                        part, collection.name_json, is_checked=self.is_checked
+                    )
                     transaction = Transaction(self.store, database, grouped=False)
                     writer = ReplicaWriter(transaction, collection)
                     writer.put_all(documents.names, documents.revisions, documents.rows)

@@ -62,6 +62,7 @@ class TailingSyncer:
             database_id=database_id,
             excluded=self._excluded,
             ignore_errors=config.ignoreErrors,
+            is_checked=site.is_checked,
         )
         self._failures = 0
         self._idle_cycles = 0

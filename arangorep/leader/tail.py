@@ -66,14 +66,14 @@ class Visibility:
         only: Collection | None = None,
     ) -> None:
         self._catalog = store.catalog
-        self._database_id = None if database is None else database.info.id
+        self.database_id = None if database is None else database.info.id
         self._shows = shows
         self._only = None if only is None else only.info.id
 
     def judge(self, scope: bytes) -> Transform | None:
         """How a marker of this scope is sent; None when it is not."""
         kind, _, database_id, collection_id = SCOPE.unpack(scope)
-        if self._database_id is not None and database_id != self._database_id:
+        if self.database_id is not None and database_id != self.database_id:
             return None
         if kind != MarkerType.DATABASE_DROP and not self._catalog.database_by_id(database_id):
             return None
@@ -112,7 +112,7 @@ def tail(
     last_tick = store.log.last_tick
     if request.after > last_tick:
         return TailResult([], 0, 0, last_tick, from_present=False)
-    from_present = request.after >= store.log.floor
+    from_present = request.after >= max(store.log.floor, store.gap(visibility.database_id))
     if request.after == last_tick:
         return TailResult([], 0, last_tick, last_tick, from_present)
     start = max(request.after, store.log.floor)

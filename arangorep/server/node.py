@@ -22,6 +22,7 @@ from arangorep.pacing import GroupSync, LoopMonitor
 from arangorep.rest.context import Services
 from arangorep.rest.jobs import JobRegistry
 from arangorep.storage.engine import Engine
+from arangorep.storage.loading import finish_loads
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
 
@@ -43,6 +44,7 @@ class Node:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
+        finish_loads(self.store)
         remove_unfinished(self.store)
         ensure_system_database(self.store)
         write_lock = asyncio.Lock()
@@ -64,7 +66,9 @@ class Node:
         )
 
     def _appliers(self, write_lock: asyncio.Lock) -> Appliers:
-        site = Site(self.store, self.clock, write_lock, self._sleep)
+        site = Site(
+            self.store, self.clock, write_lock, self._sleep, self.config.check_replicated_documents
+        )
         return Appliers(site, self._connect)
 
     def sync(self) -> None:

@@ -19,12 +19,14 @@ from arangorep.values.database import DatabaseInfo
 class Collection:
     """A collection that exists: its definition, its live state, its key prefix."""
 
-    __slots__ = ("document_end", "guid_json", "info", "name_json", "prefix", "state")
+    __slots__ = ("document_end", "gap", "guid_json", "info", "name_json", "prefix", "state")
 
     def __init__(self, info: CollectionInfo, state: CollectionState) -> None:
         self.prefix = keys.u64(info.id)
         self.document_end = keys.after(self.prefix)
         self.state = state
+        self.gap = 0
+        """Up to this tick the log does not tell of all documents: they were loaded without it."""
         self.describe(info)
 
     def describe(self, info: CollectionInfo) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 
@@ -94,8 +95,24 @@ class Engine(Protocol):
         """Apply all of `changes` or nothing. Survives the death of the process, not of power."""
         ...
 
+    @property
+    def load_directory(self) -> Path | None:
+        """Where files for `ingest` are written; None for an engine that takes none."""
+        ...
+
+    def ingest(self, family: Family, files: Sequence[Path]) -> None:
+        """Take over files that `write_sorted` of this engine wrote; they are moved.
+
+        Durable by itself and not part of the engine's log. Their keys should be new.
+        """
+        ...
+
     def scan(self, family: Family, start: bytes, end: bytes) -> Scan:
         """The values with start <= key < end as of now."""
+        ...
+
+    def scan_keys(self, family: Family, start: bytes, end: bytes) -> Scan:
+        """As `scan`, but of the keys."""
         ...
 
     def cursor(self, family: Family) -> Cursor:

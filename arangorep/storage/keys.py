@@ -18,6 +18,8 @@
 |           | `tree/` id                   | tick (8 bytes), then the revision tree's binary form|
 |           | `segment/` last tick         | MessagePack of `Segment`                           |
 |           | `building/` collection id, index id | empty: an index whose build is not finished |
+|           | `loading/` collection id     | empty: documents are being loaded without the log  |
+|           | `gap/` collection id         | tick up to which the log does not tell all, 8 bytes|
 |           | `applier-config/` id         | MessagePack of the applier's configuration         |
 |           | `applier-state/` id          | MessagePack of leader and ticks; id 0 is global    |
 """
@@ -41,6 +43,8 @@ COUNTER: Final = b"counter/"
 TREE: Final = b"tree/"
 SEGMENT: Final = b"segment/"
 BUILDING: Final = b"building/"
+LOADING: Final = b"loading/"
+GAP: Final = b"gap/"
 APPLIER_CONFIG: Final = b"applier-config/"
 APPLIER_STATE: Final = b"applier-state/"
 

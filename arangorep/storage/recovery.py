@@ -38,6 +38,10 @@ def load_catalog(engine: Engine, catalog: Catalog) -> None:
         info = CollectionInfo.unpack(msgpack.unpack(row))
         state = CollectionState(counters.get(info.id, Counters()), RevisionTree())
         catalog.add_collection(info, state)
+    for key, row in _rows(cursor, keys.GAP):
+        collection = catalog.collection_by_id(keys.from_u64(key[len(keys.GAP) :]))
+        if collection is not None:
+            collection.gap = keys.from_u64(row)
     cursor.close()
 
 

@@ -12,6 +12,7 @@ What the library does not tell (each has a contract test):
 from __future__ import annotations
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
@@ -23,10 +24,12 @@ from rocksdict import (
     BlockBasedOptions,
     Cache,
     DBCompressionType,
+    IngestExternalFileOptions,
     Options,
     Rdict,
     RdictIter,
     ReadOptions,
+    SstFileWriter,
     WriteBatch,
     WriteOptions,
 )
@@ -44,6 +47,7 @@ MEMTABLE_BYTES = {
     Family.META: 4 * 1024 * 1024,
 }
 BLOOM_BITS = 10
+LOAD_DIRECTORY = "loading"
 WRITE_ORDER = (Family.DOCUMENTS, Family.PRIMARY, Family.INDEX, Family.LOG, Family.META)
 
 
@@ -66,17 +70,18 @@ def _options(cache: Cache, memtable_bytes: int, *, bloom: bool) -> Options:
 
 
 class RocksScan:
-    """A bounded `values()` iterator together with the bound it points into."""
+    """A bounded `values()` or `keys()` iterator together with the bound it points into."""
 
     __slots__ = ("_bound", "_rows")
 
-    def __init__(self, handle: Rdict, start: bytes, end: bytes) -> None:
+    def __init__(self, handle: Rdict, start: bytes, end: bytes, *, keys: bool = False) -> None:
         options = ReadOptions()
         options.set_iterate_upper_bound(end)
         # a scan would push out what point reads need, and filling costs it a fifth of its time
         options.fill_cache(False)  # type: ignore[call-arg]  # the stub lacks the argument
         self._bound = end
-        self._rows: Iterator[Any] = handle.values(from_key=start, read_opt=options)
+        rows = handle.keys if keys else handle.values
+        self._rows: Iterator[Any] = rows(from_key=start, read_opt=options)
 
     def take(self, rows: int) -> list[bytes]:
         return list(islice(self._rows, rows))
@@ -192,6 +197,8 @@ class RocksEngine:
         except Exception as error:
             raise StartupError(_why_not_open(path, error)) from error
         self._path = path
+        if not read_only:
+            shutil.rmtree(path / LOAD_DIRECTORY, ignore_errors=True)
         self._write_options = WriteOptions()
         # the rows of a family ascend within a batch: a quarter less for the memory tables
         self._write_options.memtable_insert_hint_per_batch = True
@@ -234,8 +241,22 @@ class RocksEngine:
                 deque(map(put, entries, entries.values(), repeat(column)), maxlen=0)
         self._db.write(batch, self._write_options)
 
+    @property
+    def load_directory(self) -> Path:
+        directory = self._path / LOAD_DIRECTORY
+        directory.mkdir(exist_ok=True)
+        return directory
+
+    def ingest(self, family: Family, files: Sequence[Path]) -> None:
+        options = IngestExternalFileOptions()
+        options.set_move_files(True)
+        self._handles[family].ingest_external_file([str(path) for path in files], options)
+
     def scan(self, family: Family, start: bytes, end: bytes) -> Scan:
         return RocksScan(self._handles[family], start, end)
+
+    def scan_keys(self, family: Family, start: bytes, end: bytes) -> Scan:
+        return RocksScan(self._handles[family], start, end, keys=True)
 
     def cursor(self, family: Family) -> Cursor:
         return RocksCursor(self._handles[family])
@@ -262,6 +283,14 @@ class RocksEngine:
             handle.close()
         self._handles.clear()
         self._db.close()
+
+
+def write_sorted(path: Path, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+    """Write a file that `RocksEngine.ingest` takes over. Needs no open store; keys must ascend."""
+    writer = SstFileWriter(_options(Cache(0), MEMTABLE_BYTES[Family.META], bloom=True))
+    writer.open(str(path))
+    deque(map(writer.__setitem__, keys, values), maxlen=0)
+    writer.finish()
 
 
 def _why_not_open(path: Path, error: Exception) -> str:

@@ -7,8 +7,9 @@ knows more than the disk; nothing in between can fail.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from arangorep.clock import Clock
 from arangorep.codec import msgpack
@@ -31,6 +32,7 @@ from arangorep.storage.state import CollectionState, Counters
 from arangorep.storage.ticks import TickCounter
 from arangorep.values.revision import REVISION_LOWER_BOUND, HybridLogicalClock
 from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
+from arangorep.values.tree_leaves import U64Array
 
 FORMAT_VERSION = b"1"
 
@@ -57,6 +59,7 @@ class Store:
         self._epoch = 0
         self._snapshots: dict[int, Snapshot] = {}
         self._preserved: set[int] = set()
+        self._loaded = {c.info.id for c in self.catalog.collections if c.gap}
         self._riders: dict[bytes, bytes] = {}
         self.unsynced = False
         """Whether a commit happened since `engine.sync_log` was last started."""
@@ -164,9 +167,7 @@ class Store:
         self, collection: Collection, delta: CollectionDelta, counters: Counters
     ) -> None:
         state = collection.state
-        if self._snapshots and state.epoch < self._epoch:
-            state.preserve(self._epoch)
-            self._preserved.add(collection.info.id)
+        self._set_aside(collection)
         try:
             if delta.cleared:
                 state.tree.clear()
@@ -214,11 +215,83 @@ class Store:
     def _collection_gone(self, collection: Collection) -> None:
         collection_id = collection.info.id
         self._preserved.discard(collection_id)
+        self._loaded.discard(collection_id)
         for snapshot in list(self._snapshots.values()):
             if collection_id in snapshot.used:
                 self.release(snapshot)
             else:
                 snapshot.forget(collection_id)
+
+    # -- loading without the log -------------------------------------------------------------------
+
+    def begin_load(self, collection: Collection) -> None:
+        """Note that documents will come past the log; call `engine.sync_log` before the first."""
+        self.write_meta({keys.LOADING + collection.prefix: b""})
+
+    def load(
+        self,
+        collection: Collection,
+        files: Mapping[Family, Path],
+        revisions: U64Array,
+        *,
+        largest_bytes: int,
+        last_value: int,
+    ) -> None:
+        """Take over sorted files with new documents and their keys; the log does not tell of them.
+
+        A crash in between is repaired at the next start (`loading.finish_loads`).
+        """
+        for family, path in files.items():
+            self.engine.ingest(family, [path])
+        old = collection.state.counters
+        counters = Counters(
+            count=old.count + len(revisions),
+            last_value=last_value,
+            revision=max(old.revision, int(revisions[-1])),
+            largest_bytes=max(old.largest_bytes, largest_bytes),
+        )
+        self._set_aside(collection)
+        collection.state.tree.insert_sorted_array(revisions)
+        collection.state.counters = counters
+        collection.state.tree_dirty = True
+        self.largest_bytes = max(self.largest_bytes, largest_bytes)
+        self.write_meta(
+            {
+                keys.COUNTER + collection.prefix: counters.pack(),
+                keys.LARGEST: keys.u64(self.largest_bytes),
+            }
+        )
+
+    def end_load(self, collection: Collection) -> None:
+        """All is there. Whoever reads the log must not take it for whole up to now."""
+        collection.gap = self.ticks.next()
+        self._loaded.add(collection.info.id)
+        tree = keys.u64(self.log.last_tick) + collection.state.tree.to_bytes()
+        self.write_meta(
+            {
+                keys.LOADING + collection.prefix: None,
+                keys.GAP + collection.prefix: keys.u64(collection.gap),
+                keys.TREE + collection.prefix: tree,
+            }
+        )
+        collection.state.tree_dirty = False
+
+    def gap(self, database_id: int | None) -> int:
+        """The greatest gap of a database, or of all (None): see `Collection.gap`."""
+        loaded = map(self.catalog.collection_by_id, self._loaded)
+        gaps = (
+            collection.gap
+            for collection in loaded
+            if collection is not None and database_id in (None, collection.info.database_id)
+        )
+        return max(gaps, default=0)
+
+    def _set_aside(self, collection: Collection) -> None:
+        """Keep the present state for snapshots that show it."""
+        state = collection.state
+        if self._snapshots and state.epoch < self._epoch:
+            state.preserve(self._epoch)
+            self._preserved.add(collection.info.id)
 
     def rebuild_tree(self, collection: Collection) -> Generator[None, None, bool]:
         """Build the live tree anew from the documents; False when the collection went away.
@@ -228,11 +301,8 @@ class Store:
         tree = yield from tree_slices(self.engine, collection)
         if self.catalog.collection_by_id(collection.info.id) is not collection:
             return False
-        state = collection.state
-        if self._snapshots and state.epoch < self._epoch:
-            state.preserve(self._epoch)
-            self._preserved.add(collection.info.id)
-        state.tree, state.tree_dirty = tree, True
+        self._set_aside(collection)
+        collection.state.tree, collection.state.tree_dirty = tree, True
         return True
 
     # -- snapshots -------------------------------------------------------------------------------
@@ -294,7 +364,7 @@ def _erase_collection(collection: Collection, commit: Commit) -> None:
     commit.clear_rows(Family.PRIMARY, prefix, end)
     commit.clear_rows(Family.INDEX, prefix, end)
     meta = commit.changes.entries[Family.META]
-    for kind in (keys.COLLECTION, keys.COUNTER, keys.TREE):
+    for kind in (keys.COLLECTION, keys.COUNTER, keys.TREE, keys.LOADING, keys.GAP):
         meta[kind + prefix] = None
 
 

@@ -7,6 +7,7 @@ first, so whatever was opened goes on showing what was there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from arangorep.storage.engine import Family, WriteSet
 
@@ -105,9 +106,20 @@ class MemoryEngine:
                 else:
                     content[key] = value
 
+    @property
+    def load_directory(self) -> None:
+        return None
+
+    def ingest(self, family: Family, files: Sequence[Path]) -> None:
+        raise NotImplementedError
+
     def scan(self, family: Family, start: bytes, end: bytes) -> MemoryScan:
         rows = self._for_reading(family)
         return MemoryScan([rows.content[key] for key in rows.ordered if start <= key < end])
+
+    def scan_keys(self, family: Family, start: bytes, end: bytes) -> MemoryScan:
+        rows = self._for_reading(family)
+        return MemoryScan([key for key in rows.ordered if start <= key < end])
 
     def cursor(self, family: Family) -> MemoryCursor:
         return MemoryCursor(self._for_reading(family))

@@ -157,7 +157,7 @@ async def _blocks(request: Request) -> Answer:
     if not 0 < size <= REVISION_BLOCK_SIZE_MAX:
         raise HttpBadParameter("bad parameter: blockSize is not a usable number")
     with _batch(request) as batch:
-        ranges = _parse_ranges(await request.json())
+        ranges = _parse_ranges(await request.json(), width_min=0)
         body = await drive(blocks_in_ranges(batch, collection, ranges, size))
     return Answer(pieces=[body], content_type=headers.BINARY)
 
@@ -174,8 +174,11 @@ def _resume(request: Request) -> int:
     return resume
 
 
-def _parse_ranges(body: object) -> list[tuple[int, int]]:
-    """Errors: 400/400 unless pairs of revisions, left below right, ascending, not overlapping."""
+def _parse_ranges(body: object, width_min: int = 1) -> list[tuple[int, int]]:
+    """Errors: 400/400 unless pairs of revisions, left below right, ascending, not overlapping.
+
+    With `width_min` 0 a range may be a single revision.
+    """
     if not isinstance(body, list) or not body:
         raise HttpBadParameter("bad parameter: the body must be an array of ranges")
     ranges: list[tuple[int, int]] = []
@@ -183,7 +186,7 @@ def _parse_ranges(body: object) -> list[tuple[int, int]]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise HttpBadParameter("bad parameter: a range is an array of two revisions")
         left, right = (_revision(text, decode_hlc) for text in pair)
-        if left >= right or (ranges and left < ranges[-1][1]):
+        if left + width_min > right or (ranges and left < ranges[-1][1]):
             raise HttpBadParameter("bad parameter: ranges must be ascending and not overlap")
         ranges.append((left, right))
     return ranges

@@ -1,0 +1,81 @@
+"""The process that turns dump lines into sorted files, so that the server's own stays free.
+
+Reads tasks from standard input and answers on standard output, both as a length (4 bytes,
+big-endian) and MessagePack. It imports little and opens no store. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from struct import Struct
+from typing import Any
+
+import numpy as np
+
+from arangorep.codec import msgpack
+from arangorep.follower.lines import cut_documents
+from arangorep.storage.rocks import write_sorted
+from arangorep.values.key_generator import KeyOptions, track
+
+LENGTH = Struct(">I")
+MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
+
+
+def prepare(task: dict[str, Any]) -> dict[str, Any]:
+    """Write the two files of a task: documents by revision, revisions by key.
+
+    The answer is empty when the lines are not plain new documents with ascending revisions: then
+    the server goes the slow way, which tells what is wrong.
+    """
+    lines = task["body"].split(b"\n")
+    if lines.pop():
+        return {}
+    documents = cut_documents(lines, task["name"], is_checked=task["is_checked"])
+    revisions = np.array(documents.revisions, dtype=np.uint64)
+    if int(revisions[0]) <= task["after"] or (revisions[1:] <= revisions[:-1]).any():
+        return {}
+    packed = revisions.astype(">u8").tobytes()
+    stamps = [packed[at : at + 8] for at in range(0, len(packed), 8)]
+    prefix = task["prefix"]
+    write_sorted(Path(task["documents"]), [prefix + stamp for stamp in stamps], documents.rows)
+    pairs = sorted(zip(documents.names, stamps, strict=True))
+    names = [name for name, _ in pairs]
+    if any(map(bytes.__eq__, names, names[1:])):
+        return {}
+    keys = [prefix + name for name in names]
+    write_sorted(Path(task["primary"]), keys, [stamp for _, stamp in pairs])
+    return {
+        "revisions": packed,
+        "largest": len(max(documents.rows, key=len)),
+        "last_value": _tracked(task, documents.names),
+    }
+
+
+def _tracked(task: dict[str, Any], names: list[bytes]) -> int:
+    options = KeyOptions(**task["keys"])
+    last: int = task["last_value"]
+    for name in names:
+        if name[0] in MAYBE_NUMBERS:
+            last = track(options, last, name.decode())
+    return last
+
+
+def main() -> None:
+    """Answer tasks until the input ends."""
+    gc.disable()  # a task makes no cycles, only very many objects
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while len(head := source.read(LENGTH.size)) == LENGTH.size:
+        task = msgpack.unpack(source.read(LENGTH.unpack(head)[0]))
+        try:
+            answer = prepare(task) if task else {}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        packed = msgpack.pack(answer)
+        sink.write(LENGTH.pack(len(packed)) + packed)
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""`BulkLoad`: a large collection into the store through sorted files, past log and memory tables.
+
+A worker process cuts lines and writes the files; here they are only taken over. What is not plain
+is committed like any other documents. The log does not tell of loaded documents: whoever tails
+this server is told that it has a gap.
+Source: performance 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arangorep.codec import msgpack
+from arangorep.follower.load_worker import LENGTH
+from arangorep.follower.site import Site
+from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT
+from arangorep.storage.catalog import Collection
+from arangorep.storage.engine import Family
+
+log = logging.getLogger("arangorep.follower")
+
+
+class Worker:
+    """The process, started at once and ready a little later."""
+
+    def __init__(self) -> None:
+        self._starting = asyncio.create_task(self._start())
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def _start(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "arangorep.follower.load_worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LOAD_BYTES,
+        )
+        try:
+            await _exchange(process, {})
+        except BaseException:
+            process.kill()
+            raise
+        self._process = process
+
+    async def run(self, task: dict[str, Any]) -> dict[str, Any]:
+        """One task. The answer is empty, or has `error`, when the worker could not do it."""
+        async with self._turn:
+            try:
+                await asyncio.shield(self._starting)
+                assert self._process is not None
+                return await _exchange(self._process, task)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                return {"error": f"the worker ended: {error}"}
+
+    async def close(self) -> None:
+        """End the process."""
+        self._starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await self._starting
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+async def _exchange(process: asyncio.subprocess.Process, task: dict[str, Any]) -> dict[str, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    packed = msgpack.pack(task)
+    process.stdin.write(LENGTH.pack(len(packed)))
+    process.stdin.write(packed)
+    await process.stdin.drain()
+    size = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
+    answer: dict[str, Any] = msgpack.unpack(await process.stdout.readexactly(size))
+    return answer
+
+
+class BulkLoad:
+    """Loads one collection that was empty; use as an asynchronous context manager.
+
+    `add` takes chunks of lines in revision order. Errors: those of `Site.store_lines`.
+    """
+
+    def __init__(self, site: Site, worker: Worker, database_id: int, guid: str) -> None:
+        self._site = site
+        self._worker = worker
+        self._place = (database_id, guid)
+        self._gathered: list[bytes] = []
+        self._size = 0
+        self._flying: list[asyncio.Task[tuple[bytes, dict[Family, Path], dict[str, Any]]]] = []
+        self._loaded: Collection | None = None
+        self._number = 0
+
+    async def __aenter__(self) -> BulkLoad:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for task in self._flying:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        if self._loaded is not None:
+            self._site.store.end_load(self._loaded)
+
+    async def add(self, body: bytes) -> None:
+        """Take over a chunk."""
+        self._gathered.append(body)
+        self._size += len(body)
+        if self._size >= LOAD_BYTES:
+            await self._submit()
+
+    async def finish(self) -> None:
+        """Store what is left."""
+        await self._submit()
+        while self._flying:
+            await self._take_one()
+
+    async def _submit(self) -> None:
+        if not self._gathered:
+            return
+        body, self._gathered, self._size = b"".join(self._gathered), [], 0
+        while len(self._flying) >= LOAD_PIECES_IN_FLIGHT:
+            await self._take_one()
+        self._flying.append(asyncio.create_task(self._prepare(body)))
+
+    async def _prepare(self, body: bytes) -> tuple[bytes, dict[Family, Path], dict[str, Any]]:
+        """Have the files of one piece written."""
+        _, collection = self._site.collection(*self._place)
+        directory = self._site.store.engine.load_directory
+        assert directory is not None
+        self._number += 1
+        stem = f"{collection.info.id}-{self._number}"
+        files = {
+            Family.DOCUMENTS: directory / f"{stem}.documents",
+            Family.PRIMARY: directory / f"{stem}.primary",
+        }
+        counters = collection.state.counters
+        answer = await self._worker.run(
+            {
+                "body": body,
+                "name": collection.name_json,
+                "is_checked": self._site.is_checked,
+                "prefix": collection.prefix,
+                "after": counters.revision,
+                "documents": str(files[Family.DOCUMENTS]),
+                "primary": str(files[Family.PRIMARY]),
+                "keys": asdict(collection.info.key_options),
+                "last_value": counters.last_value,
+            }
+        )
+        if "error" in answer:
+            log.warning("loading %s: %s", collection.info.name, answer["error"])
+        return body, files, answer
+
+    async def _take_one(self) -> None:
+        """Take over the oldest piece."""
+        body, files, answer = await self._flying.pop(0)
+        async with self._site.write_lock:
+            is_loaded = await self._load(files, answer)
+        if not is_loaded:
+            await self._site.store_lines(*self._place, body)
+
+    async def _load(self, files: dict[Family, Path], answer: dict[str, Any]) -> bool:
+        store = self._site.store
+        _, collection = self._site.collection(*self._place)
+        if "revisions" not in answer:
+            return False
+        revisions = np.frombuffer(answer["revisions"], dtype=">u8").astype(np.uint64)
+        first, last = int(revisions[0]), int(revisions[-1])
+        tree = collection.state.tree
+        if first <= collection.state.counters.revision or not (
+            tree.accepts(first) and tree.accepts(last)
+        ):
+            return False
+        if self._loaded is not collection:
+            store.begin_load(collection)
+            # the files are durable by themselves: the note about them must be so before
+            await asyncio.get_running_loop().run_in_executor(None, store.engine.sync_log)
+            self._loaded = collection
+        store.observe_revision(last)
+        store.load(
+            collection,
+            files,
+            revisions,
+            largest_bytes=answer["largest"],
+            last_value=max(answer["last_value"], collection.state.counters.last_value),
+        )
+        return True
