@@ -18,6 +18,7 @@ from support.pair import (
     impatient,
     index_fields,
     job_answer,
+    last_tick,
     lose_log,
     silent_leader,
     start_job,
@@ -184,7 +185,9 @@ ACTS: dict[str, Act] = {
     "update": lambda api: api.patch("/_api/document/c/k1", {"m": [1, {"a": None}]}),
     "remove": lambda api: api.delete("/_api/document/c/k1"),
     "remove many": lambda api: api.delete("/_api/document/c", ["k0", "k2"]),
-    "import": lambda api: api.post("/_api/import", '{"_key":"i"}\n', collection="c", type="list"),
+    "import": lambda api: api.post(
+        "/_api/import", '{"_key":"i"}\n', collection="c", type="documents"
+    ),
     "truncate": lambda api: api.put("/_api/collection/c/truncate"),
     "truncate and fill": lambda api: (api.put("/_api/collection/c/truncate"), api.insert("c", {})),
     "rename": lambda api: api.put("/_api/collection/c/rename", {"name": "d"}),
@@ -227,6 +230,15 @@ ACTS: dict[str, Act] = {
     "system collection": lambda api: api.insert("_graphs", {"_key": "g"}),
     "nothing": lambda api: None,
 }
+
+
+def do(leader: Api, act: str) -> None:
+    """Do it, and see that something was done."""
+    before = last_tick(leader)
+    ACTS[act](leader)
+    assert (last_tick(leader) > before) is (act != "nothing")
+
+
 SHOWN = ("name", "type", "globallyUniqueId", "waitForSync", "keyOptions", "schema")
 
 
@@ -236,7 +248,7 @@ def test_what_the_leader_does_the_follower_does(pair: Pair, act: str) -> None:
     fill(leader, "c")
     leader.create_collection("e", type=3)
     pair.follow()
-    ACTS[act](leader)
+    do(leader, act)
     pair.catch_up()
     names = collections(leader)
     assert collections(follower) == names
@@ -256,7 +268,7 @@ def test_what_was_done_while_it_was_stopped(pair: Pair, act: str) -> None:
     pair.leader.create_collection("e", type=3)
     pair.follow()
     pair.stop()
-    ACTS[act](pair.leader)
+    do(pair.leader, act)
     pair.done("PUT", "applier-start")
     pair.catch_up()
     names = collections(pair.leader)
