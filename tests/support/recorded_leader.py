@@ -56,7 +56,7 @@ class Recorded:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer; `HANG` in its place never comes."""
+    """An answer; `HANG` never comes, `LOST` breaks the connection, `TORN` does so on its way."""
 
     status: int = 200
     body: Any = b""
@@ -68,6 +68,8 @@ class Reply:
 
 
 HANG = Reply(status=0)
+LOST = Reply(status=-1)
+TORN = Reply(status=-2)
 Answer = Callable[[Recorded], Reply]
 
 
@@ -170,6 +172,7 @@ class RecordedLeader:
         self.collections: list[LeaderCollection] = []
         self.databases: dict[str, list[LeaderCollection]] = {}
         self.version = "3.11.8"
+        self.features: list[str] = []
         self.has_trees = True
         self.documents_per_chunk = 1000
         self.revisions_per_answer = 1000
@@ -248,6 +251,8 @@ class RecordedLeader:
             assert task is not None
             self._tasks.add(task)
             await asyncio.Event().wait()
+        if reply in (LOST, TORN):
+            return await _break_off(request, reply)
         return reply.response()
 
     def _compute(self, request: Recorded) -> Reply:
@@ -265,7 +270,7 @@ class RecordedLeader:
             case "GET", ["replication", "inventory"]:
                 return Reply(200, self._inventory(request))
             case "GET", ["replication", "dump"]:
-                return self._dump(request)
+                return self.dump(request, int(request["from"]))
             case "GET", ["replication", "revisions", "tree"]:
                 if not self.has_trees:
                     return _error(501, 9)
@@ -294,7 +299,12 @@ class RecordedLeader:
                 "totalEvents": 1,
                 "time": "2026-01-01T00:00:00Z",
             },
-            "server": {"version": self.version, "serverId": SERVER_ID, "engine": "rocksdb"},
+            "server": {
+                "version": self.version,
+                "serverId": SERVER_ID,
+                "engine": "rocksdb",
+                **({"features": self.features} if self.features else {}),
+            },
             "clients": [],
         }
 
@@ -320,9 +330,9 @@ class RecordedLeader:
         (found,) = (one for one in self.collections if one.guid == wanted)
         return found
 
-    def _dump(self, request: Recorded) -> Reply:
+    def dump(self, request: Recorded, after: int) -> Reply:
+        """A chunk of the collection that is asked for, behind a revision."""
         documents = self._asked(request).documents
-        after = int(request["from"])
         rest = [revision for revision in sorted(documents) if revision > after]
         part = rest[: self.documents_per_chunk]
         body = b"".join(json.dumps(documents[one]).encode() + b"\n" for one in part)
@@ -429,6 +439,16 @@ def _tree(collection: LeaderCollection) -> dict[str, Any]:
         "hash": mixed,
         "nodes": nodes,
     }
+
+
+async def _break_off(request: web.Request, reply: Reply) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-length": "100"})
+    if reply is TORN:
+        await response.prepare(request)
+        await response.write(b"{")
+    assert request.transport is not None
+    request.transport.close()
+    return response
 
 
 def _error(status: int, number: int) -> Reply:

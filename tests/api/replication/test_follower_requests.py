@@ -22,8 +22,11 @@ from support.following import (
 )
 from support.recorded_leader import (
     HANG,
+    LOST,
     SERVER_ID,
     TICK,
+    TORN,
+    Recorded,
     RecordedLeader,
     Reply,
 )
@@ -32,6 +35,7 @@ from support.wait import wait_for
 
 from arangorep.config import Config
 
+DUMP = "GET /_api/replication/dump"
 RELEASED = ["POST /_api/replication/batch", "DELETE /_api/replication/batch/77"]
 """A batch that was taken is released, whatever else its answer says."""
 
@@ -189,10 +193,60 @@ def test_a_dump_ends_when_the_position_stands_still(api: Api, leader: RecordedLe
         "x-arango-replication-lastincluded": str(revision(3)),
     }
 
-    leader.answers["GET /_api/replication/dump"] = [leader._dump, Reply(204, b"", still)]
+    leader.answers[DUMP] = [lambda request: leader.dump(request, 0), Reply(204, b"", still)]
     synced(api, leader)
     assert [request["from"] for request in leader.of("dump")] == ["0", str(revision(3))]
     assert len(api.dump("c", api.create_batch())) == 4
+
+
+# -- lost answers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", [LOST, TORN], ids=["lost", "torn"])
+def test_a_lost_chunk_is_met_by_a_new_batch(
+    api: Api, leader: RecordedLeader, broken: Reply
+) -> None:
+    """The leader keeps the position of a dump, so a chunk cannot be asked for again."""
+    collection = filled(leader)
+    leader.documents_per_chunk = 4
+    leader.answers[DUMP] = [lambda request: leader.dump(request, 0), broken]
+    synced(api, leader)
+    assert leader.lines()[:5] == [
+        "POST /_api/replication/batch",
+        "GET /_api/replication/inventory",
+        DUMP,
+        DUMP,
+        "POST /_api/replication/batch",
+    ]
+    assert leader.lines()[-1] == "DELETE /_api/replication/batch/77"
+    check_same(api, collection)
+
+
+def test_a_lost_chunk_is_asked_for_again_where_the_leader_can_find_it(
+    api: Api, leader: RecordedLeader
+) -> None:
+    collection = filled(leader)
+    leader.features, leader.documents_per_chunk = ["dump-from"], 4
+    leader.answers[DUMP] = [lambda request: leader.dump(request, 0), TORN]
+    synced(api, leader)
+    first, lost, again, _ = leader.of("dump")
+    assert (first["from"], lost["from"], again["from"]) == ("0", *[str(revision(3))] * 2)
+    assert int(again["chunkSize"]) < int(lost["chunkSize"])
+    check_same(api, collection)
+
+
+def test_a_lost_first_chunk_is_not_left_out(api: Api, leader: RecordedLeader) -> None:
+    """To a leader of our kind `from=0` says: go on where you are, behind what was lost."""
+    collection = filled(leader)
+    leader.features, leader.documents_per_chunk = ["dump-from"], 4
+
+    def go_on(request: Recorded) -> Reply:
+        after = int(request["from"])
+        return leader.dump(request, after or revision(3))
+
+    leader.answers[DUMP] = [TORN, go_on]
+    synced(api, leader)
+    check_same(api, collection)
 
 
 # -- what is wrong with an answer ----------------------------------------------------------------
