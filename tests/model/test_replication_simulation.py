@@ -257,3 +257,30 @@ def test_a_collection_dropped_after_the_inventory_does_not_fail_the_synchronisat
         await scene.ends_equal()
 
     play(Scene(course))
+
+
+def test_two_commands_at_once_leave_one_applier() -> None:
+    """Both wait for the old one to stop; two new ones would write over each other."""
+
+    async def course(scene: Scene) -> None:
+        await scene.at_leader("POST", "/_api/collection", {"name": "c"})
+        await scene.at_leader("POST", "/_api/document/c", [{} for _ in range(9)])
+        await scene.command("make-follower")
+        await scene.ends_equal()
+        open_batches: set[str] = set()
+        most = 0
+
+        async def meanwhile(target: str, is_answered: bool) -> None:
+            nonlocal most
+            if "/inventory" in target:
+                open_batches.add(target)
+                most = max(most, len(open_batches))
+
+        scene.watch(meanwhile)
+        both = [asyncio.create_task(scene.command("make-follower")) for _ in range(2)]
+        await asyncio.wait(both, timeout=1000)
+        assert all(task.done() for task in both), "a command is never answered"
+        assert most == 1, "two appliers synchronise at once"
+        await scene.ends_equal()
+
+    play(Scene(course))
