@@ -56,7 +56,6 @@ class InternalError(ArangoError):
     """An invariant of the server did not hold."""
 
     error_num = 4
-    default_status = 500
     default_message = "internal error"
 
 
@@ -96,7 +95,6 @@ class Locked(ArangoError):
     """Another initial synchronisation runs in this database."""
 
     error_num = 28
-    default_status = 500
     default_message = "locked"
 
 
@@ -112,7 +110,6 @@ class ResourceLimit(ArangoError):
     """A bound of limits.py was reached."""
 
     error_num = 32
-    default_status = 500
     default_message = "resource limit exceeded"
 
 
@@ -168,7 +165,6 @@ class HttpServerError(ArangoError):
     """The server cannot answer this."""
 
     error_num = 500
-    default_status = 500
     default_message = "internal server error"
 
 
@@ -312,7 +308,6 @@ class OutOfKeys(ArangoError):
     """The key generator passed the end of its range."""
 
     error_num = 1225
-    default_status = 500
     default_message = "out of keys"
 
 
@@ -368,7 +363,6 @@ class NoResponse(ArangoError):
     """The leader gave no complete answer."""
 
     error_num = 1400
-    default_status = 500
     default_message = "no response"
 
 
@@ -376,7 +370,6 @@ class InvalidResponse(ArangoError):
     """The leader gave an answer of the wrong shape."""
 
     error_num = 1401
-    default_status = 500
     default_message = "invalid response"
 
 
@@ -384,7 +377,6 @@ class LeaderError(ArangoError):
     """The leader answered with an HTTP error."""
 
     error_num = 1402
-    default_status = 500
     default_message = "leader error"
 
 
@@ -392,7 +384,6 @@ class LeaderIncompatible(ArangoError):
     """The leader is no ArangoDB 3."""
 
     error_num = 1403
-    default_status = 500
     default_message = "leader incompatible"
 
 
@@ -400,7 +391,6 @@ class LeaderChanged(ArangoError):
     """The leader has another server id than the one followed so far."""
 
     error_num = 1404
-    default_status = 500
     default_message = "leader change"
 
 
@@ -408,7 +398,6 @@ class ReplicationLoop(ArangoError):
     """The leader is this server itself."""
 
     error_num = 1405
-    default_status = 500
     default_message = "loop detected"
 
 
@@ -416,7 +405,6 @@ class UnexpectedMarker(ArangoError):
     """The log holds a marker of unknown type."""
 
     error_num = 1406
-    default_status = 500
     default_message = "unexpected marker"
 
 
@@ -424,7 +412,6 @@ class UnexpectedTransaction(ArangoError):
     """A marker belongs to no open transaction."""
 
     error_num = 1408
-    default_status = 500
     default_message = "unexpected transaction"
 
 
@@ -448,7 +435,6 @@ class ApplierStopped(ArangoError):
     """The replication was stopped by a user."""
 
     error_num = 1412
-    default_status = 500
     default_message = "replication stopped"
 
 
@@ -464,7 +450,6 @@ class StartTickNotPresent(ArangoError):
     """The leader has thrown away log that is still needed."""
 
     error_num = 1414
-    default_status = 500
     default_message = "start tick not present"
 
 

@@ -129,7 +129,7 @@ class Applier:
         if from_tick is not None:
             self.ticks = TickState(applied=from_tick)
             self._store_ticks()
-        self._begin(with_initial=self.ticks.initial)
+        self._begin(with_initial=self.ticks.initial, is_new_start=from_tick is not None)
 
     def follow(self, body: object) -> None:
         """`make-follower`: forget everything, configure, synchronise, tail.
@@ -151,12 +151,14 @@ class Applier:
             with contextlib.suppress(ArangoError):
                 self.start()
 
-    def _begin(self, *, with_initial: bool, is_fresh: bool = False) -> None:
+    def _begin(
+        self, *, with_initial: bool, is_fresh: bool = False, is_new_start: bool = False
+    ) -> None:
         self.progress.phase = INITIAL if with_initial else RUNNING
         self._settled.clear()
         self.progress.started = self.progress.started or iso_time(self.site.clock.wall_us())
         loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run(with_initial, is_fresh))
+        self._task = loop.create_task(self._run(with_initial, is_fresh, is_new_start))
 
     async def stop(self) -> None:
         """Stop what runs, also a `sync`; returns when it has ended."""
@@ -225,12 +227,14 @@ class Applier:
 
     # -- the task ----------------------------------------------------------------------------------
 
-    async def _run(self, with_initial: bool, is_fresh: bool) -> None:
+    async def _run(self, with_initial: bool, is_fresh: bool, is_new_start: bool) -> None:
         """Synchronise if asked to, tail, resync where allowed, until stopped or failed."""
         progress, config = self.progress, self.config
         leader = self._leader(config)
         try:
-            await self._replicate(leader, with_initial, is_resumed=not is_fresh)
+            await self._replicate(
+                leader, with_initial, is_resumed=not is_fresh, is_new_start=is_new_start
+            )
         except asyncio.CancelledError:
             progress.tell("stopped")
         except ArangoError as error:
@@ -246,7 +250,9 @@ class Applier:
             self._settled.set()
             await leader.close()
 
-    async def _replicate(self, leader: Leader, with_initial: bool, *, is_resumed: bool) -> None:
+    async def _replicate(
+        self, leader: Leader, with_initial: bool, *, is_resumed: bool, is_new_start: bool
+    ) -> None:
         short_runs = 0
         while True:
             if with_initial:
@@ -255,7 +261,7 @@ class Applier:
             self._settled.set()
             started_s = stopwatch_s()
             try:
-                await self._tailing(leader).run()
+                await self._tailing(leader, is_new_start=is_new_start or with_initial).run()
             except (StartTickNotPresent, CollectionNotFound, NoStartTick) as error:
                 self.ticks.applied = 0
                 self._store_ticks()
@@ -279,7 +285,7 @@ class Applier:
         self._store_ticks()
         self.progress.clear_error()
 
-    def _tailing(self, leader: Leader) -> TailingSyncer:
+    def _tailing(self, leader: Leader, *, is_new_start: bool) -> TailingSyncer:
         return TailingSyncer(
             self.site,
             leader,
@@ -288,6 +294,7 @@ class Applier:
             self.ticks,
             self._state_key,
             self._database_id,
+            is_new_start=is_new_start,
         )
 
     # -- answers -----------------------------------------------------------------------------------

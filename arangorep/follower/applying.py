@@ -30,7 +30,15 @@ from arangorep.errors import (
     UnexpectedMarker,
     UnexpectedTransaction,
 )
-from arangorep.follower.lines import Marker, Run, cut_documents, cut_removal, read_markers, run_of
+from arangorep.follower.lines import (
+    Marker,
+    Run,
+    cut_documents,
+    cut_removal,
+    read_markers,
+    run_of,
+    singles,
+)
 from arangorep.follower.progress import Progress, TickState
 from arangorep.limits import APPLY_ROWS_PER_COMMIT
 from arangorep.storage.catalog import Collection, Database
@@ -118,13 +126,17 @@ class MarkerApplier:
         try:
             if item.guid and self._excluded(item.guid):
                 self._progress.excluded += count
-                self.catch_up(tick)
+                self._pass(tick)
             elif isinstance(item, Run):
                 yield from self._run(item)
             else:
                 yield from self._marker(item)
         except ArangoError as error:
             self._loose = None  # what came before is lost with it, and asked for again
+            if isinstance(item, Run) and self._ignored_left > 0 and count > 1:
+                for one in singles(item):
+                    yield from self._apply(one)
+                return
             if self._ignored_left < count:
                 shown = item.data[0] if isinstance(item, Run) else item.line
                 text = shown[:MARKER_SHOWN_MAX].decode("utf-8", "replace")
@@ -137,15 +149,12 @@ class MarkerApplier:
 
     def _run(self, run: Run) -> Steps:
         if run.tid in ("", "0"):
-            database, collection = self._find(run.database, run.guid)
-            loose = self._loose
-            if loose is not None and (
-                loose.database is not database
-                or self._loose_count >= APPLY_ROWS_PER_COMMIT
-                or self._ignored_left
-            ):
-                self._flush()
+            if self._ignored_left or self._loose_count >= APPLY_ROWS_PER_COMMIT:
+                self._flush()  # so that an error that is ignored costs nothing but its run
                 yield
+            database, collection = self._find(run.database, run.guid)
+            if self._loose is not None and self._loose.database is not database:
+                self._flush()
             if self._loose is None:
                 self._loose = Transaction(self._store, database, grouped=False)
                 self._loose_count = 0
@@ -158,9 +167,17 @@ class MarkerApplier:
             raise UnexpectedTransaction(f"unexpected transaction {run.tid}")
         gathered.append(run)
 
+    def _pass(self, tick: int) -> None:
+        """Leave a marker out; what came before it may still wait for its commit."""
+        if self._loose is not None:
+            self._loose_tick = tick
+        else:
+            self.catch_up(tick)
+
     def _flush(self) -> None:
         """Commit the stand-alone documents gathered so far."""
         loose, self._loose = self._loose, None
+        self._loose_count = 0
         if loose is not None:
             self._commit(loose, self._loose_tick)
 

@@ -14,7 +14,7 @@ from typing import Any
 from arangorep.data.collections import truncate_collection
 from arangorep.data.replica import ReplicaWriter
 from arangorep.data.transactions import Transaction
-from arangorep.errors import CursorNotFound, HttpNotFound, InvalidResponse, NoResponse
+from arangorep.errors import HttpNotFound, InvalidResponse, LeaderError, NoResponse
 from arangorep.follower.leader import BatchHandle, Leader
 from arangorep.follower.site import Site
 from arangorep.limits import KEYS_CHUNK_DEFAULT, KEYS_SYNC_WAIT_S_MIN, REMOVALS_PER_COMMIT
@@ -85,7 +85,9 @@ class KeySync:
         while True:
             try:
                 answer = await self._leader.poll_job(job)
-            except (CursorNotFound, HttpNotFound) as error:
+            except LeaderError as error:
+                if error.extra.get("leaderStatus") != HttpNotFound.default_status:
+                    raise
                 raise NoResponse(f"no response: the job for keys is gone: {error}") from None
             if answer is not None:
                 count = answer.get("count")

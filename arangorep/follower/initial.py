@@ -353,6 +353,8 @@ class InitialSyncer:
                 if not tries:
                     raise
                 tries -= 1
+                # 0 would leave the place to the leader, which may have gone on already
+                after = after or 1
                 continue
             self._adapt(stopwatch_s() - started_s)
             return chunk

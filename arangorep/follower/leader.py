@@ -6,30 +6,37 @@ version 3.8 and later understands it. Source: follower 1 to 6.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from arangorep.codec.json import dumps, loads
+from arangorep.codec.json import dumps
 from arangorep.errors import (
     ArangoError,
-    CursorNotFound,
     InvalidResponse,
-    LeaderError,
     LeaderIncompatible,
     NoResponse,
-    NotImplementedHere,
     ReplicationLoop,
+)
+from arangorep.follower.answers import (
+    flag_in,
+    json_of,
+    leader_error,
+    missing,
+    number_in,
+    object_of,
+    revisions_of,
+    text_in,
+    tick_in,
 )
 from arangorep.follower.progress import Progress
 from arangorep.follower.transport import Response, Transport
 from arangorep.limits import LEADER_RETRIES, LEADER_RETRY_WAIT_S
 from arangorep.protocol import headers
-from arangorep.protocol.params import parse_number
 from arangorep.protocol.revision_tree import decode_tree
 from arangorep.values.revision import (
-    REVISION_MAX,
     decode_hlc,
     encode_hlc,
     parse_revision,
@@ -42,7 +49,6 @@ Params = list[tuple[str, str]]
 Range = tuple[int, int]
 
 SOURCE = "X-Arango-Source"
-ERROR_TEXT_MAX = 500
 MAJOR = "3"
 
 
@@ -144,7 +150,7 @@ class Leader:
                 retries -= 1
             await self._sleep(wait_s)
         if response.status >= 400:
-            raise _leader_error(method, target, response)
+            raise leader_error(method, target, response)
         return response
 
     def _own(self) -> tuple[str, str]:
@@ -157,15 +163,15 @@ class Leader:
         response = await self._call(
             "GET", "/_api/replication/logger-state", [self._own()], retries=1, wait_s=0.5
         )
-        return self._take_state(_object(response))
+        return self._take_state(object_of(response))
 
     def _take_state(self, value: dict[str, Any]) -> LeaderState:
         state, server = value.get("state"), value.get("server")
         if not isinstance(state, dict) or not isinstance(server, dict):
             raise InvalidResponse("invalid response: the leader's state lacks 'state' or 'server'")
-        last_tick = _tick(state, "lastLogTick")
-        server_id = _tick(server, "serverId")
-        version = _text(server, "version")
+        last_tick = tick_in(state, "lastLogTick")
+        server_id = tick_in(server, "serverId")
+        version = text_in(server, "version")
         if version.partition(".")[0] != MAJOR:
             raise LeaderIncompatible(f"leader incompatible: version {version}")
         if server_id == self._own_id:
@@ -195,15 +201,22 @@ class Leader:
         response = await self._call(
             "POST", "/_api/replication/batch", params, body, retries=LEADER_RETRIES
         )
-        answer = _object(response)
-        batch = BatchHandle(_text(answer, "id"), _tick(answer, "lastTick"))
+        answer = object_of(response)
+        batch = BatchHandle(text_in(answer, "id"), tick_in(answer, "lastTick"))
         if with_state:
-            state = answer.get("state")
-            if isinstance(state, dict):
-                self._take_state(state)
-            else:
-                await self.fetch_state()
+            try:
+                await self._learn_state(answer.get("state"))
+            except ArangoError:
+                with contextlib.suppress(ArangoError):
+                    await self.delete_batch(batch)
+                raise
         return batch
+
+    async def _learn_state(self, value: object) -> None:
+        if isinstance(value, dict):
+            self._take_state(value)
+        else:
+            await self.fetch_state()
 
     async def extend_batch(self, batch: BatchHandle, ttl_s: float) -> None:
         """Prolong the batch."""
@@ -234,7 +247,7 @@ class Leader:
         response = await self._call(
             "GET", "/_api/replication/inventory", params, retries=LEADER_RETRIES
         )
-        return _object(response)
+        return object_of(response)
 
     # -- dump ------------------------------------------------------------
 
@@ -259,12 +272,12 @@ class Leader:
             params.append(("to", str(batch.tick + 1)))
         params += [("from", str(after)), ("chunkSize", str(chunk_bytes))]
         response = await self._call("GET", "/_api/replication/dump", params)
-        check_more = _flag(response, headers.CHECK_MORE)
+        check_more = flag_in(response, headers.CHECK_MORE)
         if check_more is None:
-            raise _missing(headers.CHECK_MORE)
-        last = _number(response, headers.LAST_INCLUDED)
+            raise missing(headers.CHECK_MORE)
+        last = number_in(response, headers.LAST_INCLUDED)
         if last is None and check_more:
-            raise _missing(headers.LAST_INCLUDED)
+            raise missing(headers.LAST_INCLUDED)
         return DumpChunk(response.body, last or 0, check_more and (last or 0) > after)
 
     # -- revisions ------------------------------------------------------------
@@ -285,7 +298,7 @@ class Leader:
             "GET", "/_api/replication/revisions/tree", params, retries=LEADER_RETRIES
         )
         try:
-            return decode_tree(_json(response))
+            return decode_tree(json_of(response))
         except RevisionTreeError as error:
             raise InvalidResponse(f"invalid response: revision tree: {error}") from None
 
@@ -301,11 +314,11 @@ class Leader:
         ]
         body = dumps([[encode_hlc(low), encode_hlc(high)] for low, high in ranges])
         response = await self._call("PUT", "/_api/replication/revisions/ranges", params, body)
-        answer = _object(response)
+        answer = object_of(response)
         lists = answer.get("ranges")
         if not isinstance(lists, list):
             raise InvalidResponse("invalid response: no 'ranges'")
-        found = [_revisions(one) for one in lists]
+        found = [revisions_of(one) for one in lists]
         if isinstance(answer.get("resumeHLC"), str):
             return found, decode_hlc(answer["resumeHLC"])
         if isinstance(answer.get("resume"), str):
@@ -325,7 +338,7 @@ class Leader:
             body,
             {"Content-Type": "application/json", "Accept": "application/json"},
         )
-        answer = _json(response)
+        answer = json_of(response)
         if not isinstance(answer, list) or not answer:
             raise InvalidResponse("invalid response: no documents")
         return answer
@@ -356,18 +369,18 @@ class Leader:
         )
         job = response.headers.get(headers.ASYNC_ID)
         if not job:
-            raise _missing(headers.ASYNC_ID)
+            raise missing(headers.ASYNC_ID)
         return job
 
     async def poll_job(self, job: str) -> dict[str, Any] | None:
         """The answer of a job, None while it runs."""
         response = await self._call("PUT", f"/_api/job/{job}", [])
-        return _object(response) if response.headers.get(headers.ASYNC_ID) else None
+        return object_of(response) if response.headers.get(headers.ASYNC_ID) else None
 
     async def key_chunks(self, keys_id: str, size: int) -> list[dict[str, Any]]:
         """Chunks of keys: `low`, `high`, `hash`."""
         params = [("chunkSize", str(size))]
-        answer = _json(await self._call("GET", f"/_api/replication/keys/{keys_id}", params))
+        answer = json_of(await self._call("GET", f"/_api/replication/keys/{keys_id}", params))
         if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
             raise InvalidResponse("invalid response: no chunks of keys")
         return answer
@@ -404,7 +417,7 @@ class Leader:
         if positions is not None:
             params.append(("offset", str(offset)))
         body = b"" if positions is None else dumps(positions)
-        answer = _json(await self._call("PUT", f"/_api/replication/keys/{keys_id}", params, body))
+        answer = json_of(await self._call("PUT", f"/_api/replication/keys/{keys_id}", params, body))
         if not isinstance(answer, list):
             raise InvalidResponse("invalid response: a chunk is no array")
         return answer
@@ -415,23 +428,21 @@ class Leader:
 
     # -- tail ------------------------------------------------------------
 
-    async def open_transactions(
-        self, after: int, to: int, *, is_global: bool
-    ) -> tuple[list[str], int, bool]:
-        """Ids of transactions open between two ticks, where to start, and whether it is there."""
+    async def open_transactions(self, after: int, to: int, *, is_global: bool) -> list[str]:
+        """Ids of transactions open between two ticks."""
         params = [("global", "true")] if is_global else []
         params += [self._own(), ("from", str(after)), ("to", str(to))]
         response = await self._call("GET", "/_api/wal/open-transactions", params)
-        start = _number(response, headers.LAST_INCLUDED)
+        start = number_in(response, headers.LAST_INCLUDED)
         if start is None:
-            start = _number(response, headers.LAST_TICK)
+            start = number_in(response, headers.LAST_TICK)
         if start is None:
-            raise _missing(headers.LAST_INCLUDED)
+            raise missing(headers.LAST_INCLUDED)
         # arangorep and newer leaders have nothing to tell and may say so with 204
-        ids = _json(response) if response.body else []
+        ids = json_of(response) if response.body else []
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             raise InvalidResponse("invalid response: open transactions")
-        return ids, start, bool(_flag(response, headers.FROM_PRESENT))
+        return ids
 
     async def tail(
         self,
@@ -459,92 +470,16 @@ class Leader:
             ("includeFoxxQueues", headers.flag(include_foxx_queues)),
         ]
         response = await self._call("PUT", "/_api/wal/tail", params, b"[]")
-        check_more = _flag(response, headers.CHECK_MORE)
-        last_included = _number(response, headers.LAST_INCLUDED)
-        last_tick = _number(response, headers.LAST_TICK)
+        check_more = flag_in(response, headers.CHECK_MORE)
+        last_included = number_in(response, headers.LAST_INCLUDED)
+        last_tick = number_in(response, headers.LAST_TICK)
         if check_more is None or last_included is None or last_tick is None:
             raise InvalidResponse("invalid response: the tail lacks a replication header")
         return TailChunk(
             response.body,
             check_more,
             last_included,
-            _number(response, headers.LAST_SCANNED) or 0,
+            number_in(response, headers.LAST_SCANNED) or 0,
             last_tick,
-            bool(_flag(response, headers.FROM_PRESENT)),
+            bool(flag_in(response, headers.FROM_PRESENT)),
         )
-
-
-# -- reading answers ------------------------------------------------------------
-
-
-def _leader_error(method: str, target: str, response: Response) -> ArangoError:
-    """1402, or what a caller handles itself: 404 of a batch (1600), 501 of a missing tree."""
-    text = response.body[:ERROR_TEXT_MAX].decode("utf-8", "replace")
-    message = f"leader error: {method} {target}: HTTP {response.status}: {text}"
-    if response.status == 404 and (
-        b'"errorNum":1600' in response.body or b"batch" in response.body
-    ):
-        return CursorNotFound(message)
-    if response.status == 501:
-        return NotImplementedHere(message)
-    return LeaderError(message, extra={"leaderErrorNum": _error_num(response.body)})
-
-
-def _error_num(body: bytes) -> int:
-    try:
-        value = loads(body)
-    except ArangoError:
-        return 0
-    found = value.get("errorNum") if isinstance(value, dict) else 0
-    return found if type(found) is int else 0
-
-
-def _json(response: Response) -> Any:
-    try:
-        return loads(response.body)
-    except ArangoError:
-        raise InvalidResponse("invalid response: the body is no JSON") from None
-
-
-def _object(response: Response) -> dict[str, Any]:
-    value = _json(response)
-    if not isinstance(value, dict):
-        raise InvalidResponse("invalid response: the body is no object")
-    return value
-
-
-def _text(value: dict[str, Any], name: str) -> str:
-    found = value.get(name)
-    if not isinstance(found, str) or not found:
-        raise InvalidResponse(f"invalid response: '{name}' is missing")
-    return found
-
-
-def _tick(value: dict[str, Any], name: str) -> int:
-    found = parse_number(_text(value, name))
-    if not found:
-        raise InvalidResponse(f"invalid response: '{name}' is no tick")
-    return found
-
-
-def _missing(name: str) -> InvalidResponse:
-    return InvalidResponse(f"invalid response: header {name} is missing")
-
-
-def _number(response: Response, name: str) -> int | None:
-    text = response.headers.get(name)
-    return None if text is None else parse_number(text)
-
-
-def _flag(response: Response, name: str) -> bool | None:
-    text = response.headers.get(name)
-    return None if text is None else text.strip().lower() == "true"
-
-
-def _revisions(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise InvalidResponse("invalid response: a range is no array")
-    found = [decode_hlc(text) if isinstance(text, str) else REVISION_MAX for text in value]
-    if REVISION_MAX in found or found != sorted(found):
-        raise InvalidResponse("invalid response: a range does not hold ascending revisions")
-    return found

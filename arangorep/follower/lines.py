@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any
 
@@ -275,6 +275,14 @@ def run_of(marker: Marker) -> Run:
     is_removal = marker.type == 2302
     tick = marker.tick
     return Run(is_removal, marker.database, marker.guid, marker.tid, tick, tick, data)
+
+
+def singles(run: Run) -> Iterator[Run]:
+    """The markers of a run one by one; only the last one keeps its tick."""
+    last = len(run.data) - 1
+    for number, data in enumerate(run.data):
+        tick = run.last_tick if number == last else run.first_tick - 1
+        yield replace(run, data=[data], last_tick=tick)
 
 
 def cut_removal(data: bytes) -> tuple[bytes, int]:

@@ -45,8 +45,11 @@ class TailingSyncer:
         ticks: TickState,
         state_key: bytes,
         database_id: int,
+        *,
+        is_new_start: bool,
     ) -> None:
-        """`database_id` 0 follows all databases."""
+        """`database_id` 0 follows all databases; `is_new_start` with a tick that was given."""
+        self._is_new_start = is_new_start
         self._site = site
         self._leader = leader
         self._config = config
@@ -79,6 +82,8 @@ class TailingSyncer:
             raise NoStartTick
         if self._config.restrictCollections:
             await self._learn_names()
+        if self._is_new_start:
+            await self._ask_for_open_transactions()
         self._from_tick = self._fetch_tick = self._last_scanned = self._ticks.applied
         progress.tell("tailing the leader's log")
         ahead: asyncio.Task[TailChunk] | None = None
@@ -121,6 +126,18 @@ class TailingSyncer:
             )
         self._ticks.server_id = state.server_id
         self._progress.available = state.last_tick
+
+    async def _ask_for_open_transactions(self) -> None:
+        """As real followers do. RocksDB leaders never have any to tell: only errors count."""
+        while True:
+            try:
+                await self._leader.open_transactions(
+                    0, self._ticks.applied, is_global=not self._database_id
+                )
+                break
+            except (NoResponse, LeaderError) as error:
+                await self._failed(error)
+        self._failures = self._progress.failed_connects = 0
 
     async def _failed(self, error: NoResponse | LeaderError) -> None:
         """Wait before the next try. Errors: the same error, after too many in a row."""

@@ -6,8 +6,8 @@ all its revisions. A leader that announces the feature `revision-blocks` answers
 `PUT /_api/replication/revisions/blocks?blockSize=N` with the ends and hashes of blocks of N
 consecutive revisions. Body: pairs of 8-byte big-endian numbers: the last revision of a block,
 and the xor of the hashes of its revisions. The last block of a range ends at the range's own end;
-an answer that ends before the last range's end is to be continued from there. Other than in `ranges`,
-a range may be a single revision.
+an answer that ends before the last range's end is to be continued from there. Other than in
+`ranges`, a range may be a single revision.
 """
 
 from __future__ import annotations
