@@ -284,3 +284,25 @@ def test_two_commands_at_once_leave_one_applier() -> None:
         await scene.ends_equal()
 
     play(Scene(course))
+
+
+def test_make_follower_takes_the_place_of_a_sync_that_runs() -> None:
+    async def course(scene: Scene) -> None:
+        await scene.at_leader("POST", "/_api/collection", {"name": "c"})
+        asked = asyncio.Event()
+
+        async def meanwhile(target: str, is_answered: bool) -> None:
+            if "/inventory" in target and not is_answered and not asked.is_set():
+                asked.set()
+                await asyncio.sleep(10)
+
+        scene.watch(meanwhile)
+        target, body = scene._command("sync"), {"endpoint": "tcp://leader:8529"}
+        sync = asyncio.create_task(scene.follower.ask("PUT", target, body))
+        await asked.wait()
+        await scene.command("make-follower")
+        _, answer = await sync
+        assert answer["errorNum"] == 1412, answer
+        await scene.ends_equal()
+
+    play(Scene(course))

@@ -123,6 +123,7 @@ class Schedule(World):
             (2, self._sync),
             (2, self._stop_applier),
             (4, self._start_applier),
+            (1, self._forget),
             (4, self._doom_follower),
             (2, self._doom_leader),
             (2, self._expire),
@@ -264,6 +265,9 @@ class Schedule(World):
     async def _start_applier(self) -> None:
         self._tell_follower("PUT", self._command("applier-start"))
 
+    async def _forget(self) -> None:
+        self._tell_follower("DELETE", self._command("applier-state"))
+
     async def _write_locally(self) -> None:
         if self.has_local_writes and self.follower.is_up:
             was_active = self._applier().is_active
@@ -273,11 +277,13 @@ class Schedule(World):
 
     # -- faults ------------------------------------------------------------------------
 
-    def _doom(self, machine: Machine) -> None:
+    async def _doom(self, machine: Machine) -> None:
         chance = self.chance
-        kind = chance.choice(("now", "round", "write", "power"))
+        kind = chance.choice(("now", "round", "round", "write", "write", "power", "stop"))
         self.tell(f"{machine.name} will die: {kind}")
-        if kind == "now":
+        if kind == "stop":
+            await machine.stop()
+        elif kind == "now":
             machine.crash()
         elif kind == "power" and machine is self.follower:
             if machine.backup is None or chance.random() < 0.5:
@@ -292,10 +298,10 @@ class Schedule(World):
             self.doomed_rounds[machine.name] = chance.choice((0, 1, 5, 30, 200, 1000))
 
     async def _doom_follower(self) -> None:
-        self._doom(self.follower)
+        await self._doom(self.follower)
 
     async def _doom_leader(self) -> None:
-        self._doom(self.leader)
+        await self._doom(self.leader)
 
     async def _expire(self) -> None:
         if self.leader.is_up:

@@ -205,6 +205,14 @@ class Machine:
         self.dead.append(self.life)
         self.life.cancel_all()
 
+    async def stop(self) -> None:
+        """A clean stop; whoever has a request open gets no answer."""
+        life = self.life
+        await asyncio.wait({self.spawn(self.node.services.appliers.stop())})
+        if self.life is life and not life.is_dead:
+            self.errand(self.node.close)
+            self.crash()
+
     def bury(self) -> None:
         """Cancel again what the dead still do."""
         for life in self.dead:
