@@ -44,6 +44,11 @@ def test_every_schedule_ends_in_equality_or_a_clear_error(block: int) -> None:
     assert seed > first
 
 
+@pytest.mark.parametrize("seed", [502492, 600018])
+def test_a_schedule_that_failed_once(seed: int) -> None:
+    play(Schedule(seed))
+
+
 @pytest.mark.skipif(not MORE, reason="SIMULATION_SEEDS is not set")
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -304,5 +309,56 @@ def test_make_follower_takes_the_place_of_a_sync_that_runs() -> None:
         _, answer = await sync
         assert answer["errorNum"] == 1412, answer
         await scene.ends_equal()
+
+    play(Scene(course))
+
+
+def test_documents_of_a_second_batch_do_not_meet_the_indexes_of_the_first() -> None:
+    """A unique index that the leader has dropped meanwhile would evict documents for good."""
+
+    async def course(scene: Scene) -> None:
+        await scene.at_leader("POST", "/_api/collection", {"name": "c"})
+        index = {"type": "persistent", "unique": True, "fields": ["v"], "name": "i"}
+        await scene.at_leader("POST", "/_api/index?collection=c", index)
+        await scene.at_leader("POST", "/_api/document/c", {"_key": "a", "v": 1})
+        await scene.command("make-follower")
+        await scene.ends_equal()
+        await scene.command("applier-stop")
+        await scene.at_leader("POST", "/_api/document/c", {"_key": "b", "v": 2})
+        is_lost = False
+
+        async def meanwhile(target: str, is_answered: bool) -> None:
+            nonlocal is_lost
+            if "/revisions/tree?collection=h" in target and is_answered and not is_lost:
+                is_lost = True
+                await scene.at_leader("DELETE", "/_api/index/c/i")
+                await scene.at_leader("POST", "/_api/document/c", {"_key": "z", "v": 1})
+                scene.leader.clock.advance_s(3 * 3600)
+                assert scene.leader.node.services.batches.sweep() == 1
+
+        scene.watch(meanwhile)
+        await scene.command("make-follower", incremental=True)
+        assert is_lost
+        await scene.ends_equal()
+
+    play(Scene(course))
+
+
+def test_forgetting_an_applier_leaves_another_command_alone() -> None:
+    """Both wait for the old one to stop; then one forgets what the other has begun."""
+
+    async def course(scene: Scene) -> None:
+        await scene.command("make-follower")
+        await scene.ends_equal()
+        target = scene._command("applier-state")
+        follow = asyncio.create_task(scene.command("make-follower"))
+        forget = asyncio.create_task(scene.follower.ask("DELETE", target))
+        await asyncio.wait({follow, forget}, timeout=1000)
+        assert follow.done(), "a command is never answered"
+        assert forget.done(), "a command is never answered"
+        applier = scene._applier()
+        assert applier.is_active == applier.is_known, "what runs is forgotten"
+        if applier.is_active:
+            await scene.ends_equal()
 
     play(Scene(course))
