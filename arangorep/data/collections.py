@@ -97,6 +97,18 @@ def make_way_for_collection(store: Store, database: Database, body: object) -> N
             drop_collection(store, database, other, allow_system=True)
 
 
+def make_way_for_name(store: Store, database: Database, name: str) -> None:
+    """Give the collection of this name another one, for a moment.
+
+    What a follower has may be ahead of the log it applies: then two collections want one name that
+    they had one after the other on the leader, and the log soon tells the right one of each.
+    """
+    other = database.named(name)
+    if other is not None:
+        parked = {"name": f"parked-{other.info.id}"}
+        rename_collection(store, database, other, parked)
+
+
 def restore_properties(
     store: Store, database: Database, collection: Collection, body: object
 ) -> None:

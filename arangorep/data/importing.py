@@ -12,11 +12,13 @@ from itertools import islice
 from typing import Any
 
 from arangorep.codec.json import dumps, loads_shallow
+from arangorep.data.collections import truncate_collection
 from arangorep.data.documents import DocumentWriter, WriteOptions
 from arangorep.data.transactions import EDGE, Transaction
 from arangorep.errors import ArangoError, CorruptedJson, HttpBadParameter, InvalidEdgeAttribute
 from arangorep.limits import IMPORT_ROWS_PER_COMMIT
 from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.engine import Family
 from arangorep.storage.store import Store
 
 OFFENDING_CHARACTERS_MAX = 255
@@ -82,12 +84,16 @@ def import_documents(
     Errors: 400/400, 400/600 for a body of the wrong shape; with `complete` the error of the first
     document that fails, and nothing is stored.
     """
-    run = _Import(store, database, collection, options)
     documents = _documents(data, options)
-    if options.overwrite:
-        run.transaction.writer(collection).clear()
+    block = list(islice(documents, IMPORT_ROWS_PER_COMMIT))  # a wrong shape shows before any change
+    if options.overwrite and not options.complete:
+        # on its own: a follower refuses to truncate inside of a transaction
+        truncate_collection(store, database, collection)
+    run = _Import(store, database, collection, options)
+    if options.overwrite and options.complete:
+        yield from run.remove_all()
     position = options.line_offset
-    while block := list(islice(documents, IMPORT_ROWS_PER_COMMIT)):
+    while block:
         for document in block:
             run.add(document, position)
             if document is not EMPTY:
@@ -95,6 +101,7 @@ def import_documents(
         if not options.complete:
             run.commit()
         yield
+        block = list(islice(documents, IMPORT_ROWS_PER_COMMIT))
     run.commit()
     return run.counts
 
@@ -116,6 +123,18 @@ class _Import:
     def _begin(self) -> None:
         self.transaction = Transaction(self._store, self._database, grouped=True)
         self._writer = DocumentWriter(self.transaction, self._collection, self._write_options)
+
+    def remove_all(self) -> Generator[None, None, None]:
+        """Remove every document as part of the transaction, one by one."""
+        writer = self.transaction.writer(self._collection)
+        cursor = self._store.engine.cursor(Family.PRIMARY)
+        start = self._collection.prefix
+        while rows := cursor.items(start, self._collection.document_end, IMPORT_ROWS_PER_COMMIT):
+            for key, revision in rows:
+                writer.remove(key[8:], int.from_bytes(revision, "big"))
+            start = rows[-1][0] + b"\0"
+            yield
+        cursor.close()
 
     def commit(self) -> None:
         self.transaction.commit()

@@ -21,9 +21,11 @@ from arangorep.errors import (
     ApplierStopped,
     ArangoError,
     CollectionNotFound,
+    CursorNotFound,
     InternalError,
     InvalidApplierConfiguration,
     Locked,
+    NoResponse,
     NoStartTick,
     StartTickNotPresent,
 )
@@ -60,6 +62,7 @@ class Applier:
         self._load()
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
+        self._replacing = asyncio.Lock()
         self._syncing: asyncio.Task[SyncResult] | None = None
         self._sync_config = self.config
 
@@ -122,6 +125,8 @@ class Applier:
             raise Locked("locked: an initial synchronisation is running")
         try:
             self.config.check_endpoint()
+            if not self.is_global and not self.config.database:
+                raise InvalidApplierConfiguration("invalid applier configuration: no database")
         except InvalidApplierConfiguration as error:
             self.progress.fail(error)
             raise
@@ -131,19 +136,19 @@ class Applier:
             self._store_ticks()
         self._begin(with_initial=self.ticks.initial, is_new_start=from_tick is not None)
 
-    def follow(self, body: object) -> None:
-        """`make-follower`: forget everything, configure, synchronise, tail.
+    async def follow(self, body: object) -> None:
+        """`make-follower`: stop, forget everything, configure, synchronise, tail.
 
-        The caller has stopped the applier. Errors: 400/1410; 400/10; 500/28.
+        Returns when that has begun. Errors: 400/1410; 400/10.
         """
         config = parse_follower_config(body, self.database)
-        if self._syncing is not None:
-            raise Locked("locked: an initial synchronisation is running")
-        self.forget_state()
-        self._store_config(config)
-        self.ticks.initial = True
-        self._store_ticks()
-        self._begin(with_initial=True, is_fresh=True)
+        async with self._replacing:
+            await self.stop()
+            self._forget_state()
+            self._store_config(config)
+            self.ticks.initial = True
+            self._store_ticks()
+            self._begin(with_initial=True, is_fresh=True)
 
     def start_at_launch(self) -> None:
         """Go on where the last process stopped, when the configuration says so."""
@@ -159,20 +164,34 @@ class Applier:
         self.progress.started = self.progress.started or iso_time(self.site.clock.wall_us())
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(with_initial, is_fresh, is_new_start))
+        # not within the task: one that is stopped before its first step runs no line of its own
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        self.progress.phase = INACTIVE
+        self._task = None
+        self._settled.set()
+
+    def _sync_ended(self, _: asyncio.Task[SyncResult]) -> None:
+        self._syncing = None
 
     async def stop(self) -> None:
         """Stop what runs, also a `sync`; returns when it has ended."""
-        task, syncing = self._task, self._syncing
-        if task is not None:
+        if self._task is not None:
             self.progress.phase = SHUTDOWN
-        for running in (task, syncing):
-            if running is not None:
-                running.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await running
+        running = [task for task in (self._task, self._syncing) if task is not None]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
 
-    def forget_state(self) -> None:
-        """Forget position and configuration. The applier is inactive."""
+    async def forget(self) -> None:
+        """Stop, then forget position and configuration."""
+        async with self._replacing:
+            await self.stop()
+            self._forget_state()
+
+    def _forget_state(self) -> None:
         self.config, self.ticks = ApplierConfig(database=self.database), TickState()
         self.progress = Progress(self.site.clock, started=self.progress.started)
         self.site.store.write_meta({self._config_key: None, self._state_key: None})
@@ -190,18 +209,33 @@ class Applier:
         if self._syncing is not None:
             raise Locked("locked: an initial synchronisation is running")
         self._sync_config = config
-        leader = self._leader(config)
-        work = self._initial(leader, config, is_resumed=False)
-        self._syncing = asyncio.get_running_loop().create_task(work)
+        work = self._sync(config)
+        self._syncing = task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._sync_ended)
         try:
-            return await asyncio.shield(self._syncing)
+            return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if self._syncing.cancelled():
+            if task.cancelled():
                 raise ApplierStopped from None
-            self._syncing.cancel()  # the request itself was cancelled
+            task.cancel()  # the request itself was cancelled: let the batch be released first
+            await asyncio.wait([task])
             raise
+
+    async def _sync(self, config: ApplierConfig) -> SyncResult:
+        leader = self._leader(config)
+        # cut off half way it leaves what no log can mend: the applier would have to begin anew
+        is_followed = bool(self.ticks.applied)
+        if is_followed:
+            self.ticks.initial = True
+            self._store_ticks()
+        try:
+            result = await self._initial(leader, config, is_resumed=False)
+            if is_followed:
+                self.ticks.initial = False
+                self.ticks.settled = max(self.ticks.settled, result.settled_tick)
+                self._store_ticks()
+            return result
         finally:
-            self._syncing = None
             await leader.close()
 
     def _leader(self, config: ApplierConfig) -> Leader:
@@ -230,7 +264,11 @@ class Applier:
     async def _run(self, with_initial: bool, is_fresh: bool, is_new_start: bool) -> None:
         """Synchronise if asked to, tail, resync where allowed, until stopped or failed."""
         progress, config = self.progress, self.config
-        leader = self._leader(config)
+        try:
+            leader = self._leader(config)
+        except ArangoError as error:
+            progress.fail(error)
+            return
         try:
             await self._replicate(
                 leader, with_initial, is_resumed=not is_fresh, is_new_start=is_new_start
@@ -245,9 +283,6 @@ class Applier:
             log.exception("applier of '%s' failed", self.database or "all")
             progress.fail(InternalError(f"internal error: {type(error).__name__}: {error}"))
         finally:
-            progress.phase = INACTIVE
-            self._task = None
-            self._settled.set()
             await leader.close()
 
     async def _replicate(
@@ -277,13 +312,28 @@ class Applier:
         self.progress.phase = INITIAL
         self.ticks.initial = True
         self._store_ticks()
-        result = await self._initial(leader, self.config, is_resumed=is_resumed)
+        result = await self._persistent_initial(leader, is_resumed=is_resumed)
         assert leader.state is not None
         self.ticks.server_id = leader.state.server_id
         self.ticks.applied = result.last_tick
+        self.ticks.settled = result.settled_tick
         self.ticks.initial = False
         self._store_ticks()
         self.progress.clear_error()
+
+    async def _persistent_initial(self, leader: Leader, *, is_resumed: bool) -> SyncResult:
+        """An initial synchronisation; one that goes on from before waits for its leader."""
+        failures = 0
+        while True:
+            try:
+                return await self._initial(leader, self.config, is_resumed=is_resumed)
+            except (NoResponse, CursorNotFound) as error:
+                failures += 1
+                if not is_resumed or failures > self.config.maxConnectRetries:
+                    raise
+                self.progress.failed_connects = failures
+                self.progress.tell(f"{error.message}; trying again")
+                await self.site.sleep(self.config.connectionRetryWaitTime)
 
     def _tailing(self, leader: Leader, *, is_new_start: bool) -> TailingSyncer:
         return TailingSyncer(

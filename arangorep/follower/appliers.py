@@ -54,8 +54,7 @@ class Appliers:
         """Stop and forget the applier of a database that was dropped."""
         applier = self._by_id.pop(database_id, None)
         if applier is not None:
-            await applier.stop()
-            applier.forget_state()
+            await applier.forget()
 
     async def stop(self) -> None:
         """Stop all of them (end of the server); positions stay."""

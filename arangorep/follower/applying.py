@@ -8,10 +8,12 @@ are kept until its commit marker and then become visible at once. Source: follow
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from arangorep.data.collections import (
     drop_collection,
     make_way_for_collection,
+    make_way_for_name,
     rename_collection,
     restore_collection,
     restore_properties,
@@ -46,6 +48,7 @@ from arangorep.storage.store import Store
 from arangorep.values.marker import MarkerType
 
 VIEW_MARKERS = frozenset({2110, 2111, 2112})
+NAMING_MARKERS = frozenset({MarkerType.COLLECTION_CREATE, MarkerType.COLLECTION_RENAME})
 ABORT = 2202
 MARKER_SHOWN_MAX = 1024
 
@@ -65,6 +68,7 @@ class MarkerApplier:
         *,
         database_id: int,
         excluded: Excluded,
+        learn_name: Callable[[object, object], None],
         ignore_errors: int,
         is_checked: bool = False,
     ) -> None:
@@ -79,6 +83,7 @@ class MarkerApplier:
         self._progress = progress
         self._database_id = database_id
         self._excluded = excluded
+        self._learn_name = learn_name
         self._ignored_left = ignore_errors
         self._open: dict[tuple[str, str], list[Run]] = {}
         self._loose: Transaction | None = None
@@ -123,6 +128,8 @@ class MarkerApplier:
             item = run_of(item)
         count = len(item.data) if isinstance(item, Run) else 1
         tick = item.last_tick if isinstance(item, Run) else item.tick
+        if isinstance(item, Marker) and item.type in NAMING_MARKERS:
+            self._learn_name(item.guid or item.data.get("globallyUniqueId"), item.data.get("name"))
         try:
             if item.guid and self._excluded(item.guid):
                 self._progress.excluded += count
@@ -202,7 +209,7 @@ class MarkerApplier:
         """The state as it is once everything up to `tick` is applied."""
         if self._open:  # not safe to resume behind what a transaction still waits for
             tick = self._ticks.applied
-        return TickState(self._ticks.server_id, max(self._ticks.applied, tick)).pack()
+        return replace(self._ticks, applied=max(self._ticks.applied, tick)).pack()
 
     # -- transactions ------------------------------------------------------------
 
@@ -255,16 +262,26 @@ class MarkerApplier:
                 if exists and not store.catalog.database(name).info.is_system:
                     drop_database(store, name)
             case MarkerType.COLLECTION_CREATE:
-                make_way_for_collection(store, self._database(marker.database), marker.data)
+                database = self._database(marker.database)
+                self._make_way_for_name(marker, database, marker.data.get("globallyUniqueId"))
+                make_way_for_collection(store, database, marker.data)
             case MarkerType.COLLECTION_RENAME:
-                database, collection = self._find(marker.database, marker.guid)
-                name = marker.data.get("name")
-                other = database.named(name) if isinstance(name, str) else None
-                if other is not None and other is not collection:
-                    drop_collection(store, database, other, allow_system=True)
+                database, _ = self._find(marker.database, marker.guid)
+                self._make_way_for_name(marker, database, marker.guid)
             case MarkerType.INDEX_CREATE:
                 database, collection = self._find(marker.database, marker.guid)
                 make_way_for_index(store, database, collection, marker.data)
+
+    def _make_way_for_name(self, marker: Marker, database: Database, guid: object) -> None:
+        """Another collection may have the name only because what is here is ahead of the log."""
+        name = marker.data.get("name")
+        other = database.named(name) if isinstance(name, str) else None
+        if other is None or other.info.guid == guid or other.info.is_system:
+            return
+        if marker.tick <= self._ticks.settled:
+            make_way_for_name(self._store, database, other.info.name)
+        else:
+            drop_collection(self._store, database, other, allow_system=True)
 
     def _definition(self, marker: Marker) -> Steps:
         """Markers about databases, collections and indexes. Errors also: 500/1406."""
@@ -274,7 +291,12 @@ class MarkerApplier:
                 if not self._database_id:
                     self._change_databases(marker)
             case MarkerType.COLLECTION_CREATE:
-                restore_collection(store, self._database(marker.database), marker.data)
+                database = self._database(marker.database)
+                present = database.by_guid(str(marker.data.get("globallyUniqueId")))
+                if present is None or present.info.is_system:
+                    restore_collection(store, database, marker.data)
+                else:
+                    rename_collection(store, database, present, marker.data)
             case MarkerType.COLLECTION_DROP:
                 self._drop_collection(marker)
             case MarkerType.COLLECTION_RENAME:
@@ -282,7 +304,7 @@ class MarkerApplier:
             case MarkerType.COLLECTION_CHANGE:
                 self._change_collection(marker)
             case MarkerType.COLLECTION_TRUNCATE:
-                if self._open:
+                if any(database == marker.database for database, _ in self._open):
                     raise UnexpectedTransaction("unexpected transaction: truncate inside of one")
                 database, collection = self._find(marker.database, marker.guid)
                 truncate_collection(store, database, collection)

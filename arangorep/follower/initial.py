@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from arangorep.clock import stopwatch_s
 from arangorep.data.collections import (
     drop_collection,
+    make_way_for_name,
     rename_collection,
     restore_collection,
     restore_properties,
@@ -28,15 +29,23 @@ from arangorep.data.indexes import drop_index, restore_index
 from arangorep.errors import (
     CollectionNotFound,
     CursorNotFound,
-    InvalidResponse,
+    DatabaseNotFound,
     LeaderError,
     NoResponse,
     NotImplementedHere,
+    UniqueConstraintViolated,
 )
 from arangorep.follower.by_keys import KeySync
 from arangorep.follower.config import ApplierConfig
 from arangorep.follower.held_batch import HeldBatch
 from arangorep.follower.incremental import RevisionSync
+from arangorep.follower.inventory import (
+    Entry,
+    checked_database,
+    collections_of,
+    databases_of,
+    entry_of,
+)
 from arangorep.follower.leader import DumpChunk, Leader
 from arangorep.follower.lines import cut_documents
 from arangorep.follower.loading import BulkLoad, Worker
@@ -50,10 +59,13 @@ from arangorep.limits import (
 )
 from arangorep.pacing import drive
 from arangorep.protocol.headers import DUMP_FROM
+from arangorep.protocol.params import parse_number
 from arangorep.storage.catalog import Collection, Database
 
 USERS = "_users"
 ANALYZERS = "_analyzers"
+OPEN_TRIES = 3
+GONE = (CollectionNotFound.error_num, DatabaseNotFound.error_num)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +74,8 @@ class SyncResult:
 
     collections: list[dict[str, str]]
     last_tick: int
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One collection of the inventory."""
-
-    leader_id: int
-    name: str
-    guid: str
-    parameters: dict[str, Any]
-    indexes: list[dict[str, Any]]
-    database_id: int = 0
-    is_replaced: bool = False
-    """Whether the documents that are here belong to another state and must go."""
-    asked_as: str = field(default="")
+    settled_tick: int
+    """The tick of the inventory: definitions here are already those of this moment."""
 
 
 class InitialSyncer:
@@ -102,6 +101,8 @@ class InitialSyncer:
         self._incremental = config.incremental or is_resumed
         self._chunk_bytes = config.chunk_bytes()
         self._held: HeldBatch | None = None
+        self._all: list[Entry] = []
+        self._settled_tick = 0
         self._worker: Worker | None = None
 
     async def run(self) -> SyncResult:
@@ -110,39 +111,61 @@ class InitialSyncer:
         self._progress.tell("fetching the leader's state")
         if self._is_global:
             await self._leader.fetch_state()
-        self._held = await HeldBatch.open(
-            self._leader, self._site.sleep, with_state=not self._is_global
-        )
+        inventory = await self._open()
+        assert self._held is not None
         tick = self._held.handle.tick
         try:
-            self._progress.tell("fetching the inventory")
-            inventory = await self._leader.inventory(
-                self._held.handle,
-                include_system=self._config.includeSystem,
-                include_foxx_queues=self._config.includeFoxxQueues,
-                is_global=self._is_global,
-            )
             if self._is_global:
                 await self._all_databases(inventory)
-                return SyncResult([], tick)
-            entries = self._entries(inventory, self._site.store.catalog.database(self._database))
-            await self._one_database(self._leader, entries)
+            else:
+                database = self._site.store.catalog.database(self._database)
+                entries = self._entries(inventory, database)
+                await self._one_database(self._leader, entries)
         finally:
             if self._worker is not None:
                 await asyncio.shield(self._worker.close())
             held, self._held = self._held, None
             if held is not None:
                 await asyncio.shield(held.close())
-        done = sorted(entries, key=lambda entry: entry.leader_id)
-        return SyncResult([{"id": str(e.leader_id), "name": e.name} for e in done], tick)
+        done = sorted(self._all, key=lambda entry: entry.leader_id)
+        listed = [] if self._is_global else [{"id": str(e.leader_id), "name": e.name} for e in done]
+        return SyncResult(listed, tick, max(self._settled_tick, tick))
+
+    async def _open(self) -> dict[str, Any]:
+        """Take a batch and the inventory; once more when the leader lost the batch in between."""
+        tries = OPEN_TRIES
+        while True:
+            held = await HeldBatch.open(
+                self._leader, self._site.sleep, with_state=not self._is_global
+            )
+            try:
+                self._progress.tell("fetching the inventory")
+                inventory = await self._leader.inventory(
+                    held.handle,
+                    include_system=self._config.includeSystem,
+                    include_foxx_queues=self._config.includeFoxxQueues,
+                    is_global=self._is_global,
+                )
+            except CursorNotFound:
+                await held.abandon()
+                tries -= 1
+                if not tries:
+                    raise
+                continue
+            except BaseException:
+                await asyncio.shield(held.close())
+                raise
+            self._held = held
+            tick = inventory.get("tick")
+            self._settled_tick = max(
+                self._settled_tick, parse_number(tick) if isinstance(tick, str) else 0
+            )
+            return inventory
 
     # -- databases ------------------------------------------------------------
 
     async def _all_databases(self, inventory: dict[str, Any]) -> None:
-        databases = inventory.get("databases")
-        if not isinstance(databases, dict) or not isinstance(inventory.get("state"), dict):
-            raise InvalidResponse("invalid response: the inventory lacks 'databases' or 'state'")
-        parts = [_checked_database(part) for part in databases.values()]
+        parts = [checked_database(part) for part in databases_of(inventory).values()]
         if not self._config.skipCreateDrop:
             await self._create_databases([part["name"] for part in parts])
         for part in parts:
@@ -168,18 +191,17 @@ class InitialSyncer:
                 if not collection.info.is_system and collection.info.guid not in guids:
                     drop_collection(self._site.store, database, collection, allow_system=False)
 
-    def _entries(self, inventory: dict[str, Any], database: Database) -> list[_Entry]:
-        listed = inventory.get("collections")
-        if not isinstance(listed, list):
-            raise InvalidResponse("invalid response: the inventory has no 'collections'")
-        entries = [entry for one in listed if (entry := _entry(one, self._config)) is not None]
+    def _entries(self, inventory: dict[str, Any], database: Database) -> list[Entry]:
+        listed = collections_of(inventory)
+        entries = [entry for one in listed if (entry := entry_of(one, self._config)) is not None]
         for entry in entries:
             entry.database_id = database.info.id
             self._progress.collections[entry.guid] = CollectionProgress(entry.name)
+        self._all += entries
         # analyzers before everything that may use them
         return sorted(entries, key=lambda entry: entry.name != ANALYZERS)
 
-    async def _one_database(self, leader: Leader, entries: list[_Entry]) -> None:
+    async def _one_database(self, leader: Leader, entries: list[Entry]) -> None:
         for entry in entries:
             async with self._site.write_lock:
                 self._prepare(entry)
@@ -187,16 +209,14 @@ class InitialSyncer:
             await self._survive(leader, entry)
             self._progress.collections[entry.guid].done = True
 
-    def _prepare(self, entry: _Entry) -> None:
+    def _prepare(self, entry: Entry) -> None:
         """Create what is missing; note what is to be replaced, but leave it alone yet."""
         store = self._site.store
         database = self._site.database(entry.database_id)
         present = database.by_guid(entry.guid)
         if present is not None and self._incremental:
             restore_properties(store, database, present, entry.parameters)
-            if present.info.name != entry.name and database.named(entry.name) is None:
-                rename_collection(store, database, present, {"name": entry.name})
-            entry.is_replaced = present.info.name != entry.name
+            self._rename(entry)
         elif present is not None:
             entry.is_replaced = entry.name == USERS or not self._config.skipCreateDrop
         elif database.named(entry.name) is not None:
@@ -206,10 +226,10 @@ class InitialSyncer:
 
     # -- one collection ------------------------------------------------------------
 
-    async def _survive(self, leader: Leader, entry: _Entry) -> None:
+    async def _survive(self, leader: Leader, entry: Entry) -> None:
         """Synchronise one collection; start again with a new batch when the old one is lost."""
         failures = 0
-        while True:
+        while not entry.is_gone:
             fetched = self._progress.collections[entry.guid].documents
             try:
                 await self._collection(leader, entry)
@@ -223,29 +243,59 @@ class InitialSyncer:
                 self._progress.tell(f"{entry.name}: {error.message}; trying again")
                 await self._renew_batch(failures)
             except LeaderError as error:
-                if failures and error.extra.get("leaderErrorNum") == CollectionNotFound.error_num:
-                    # dropped on the leader meanwhile: the log tells of it
-                    return
-                raise
+                if error.extra.get("leaderErrorNum") not in GONE:
+                    raise
+                entry.is_gone = True
 
     async def _renew_batch(self, failures: int) -> None:
-        """Take a new batch as soon as the leader answers."""
+        """Take a new batch as soon as the leader answers, and what exists now."""
         assert self._held is not None
         await self._held.abandon()
         while True:
             pause_s = min(self._config.connectionRetryWaitTime, 0.25 * 2 ** min(failures, 10))
             await self._site.sleep(pause_s)
             try:
-                self._held = await HeldBatch.open(
-                    self._leader, self._site.sleep, with_state=not self._is_global
-                )
-                return
-            except NoResponse:
+                inventory = await self._open()
+                break
+            except (NoResponse, CursorNotFound):
                 failures += 1
                 if failures > max(self._config.maxConnectRetries, 1):
                     raise
+        parts = [inventory]
+        if self._is_global:
+            parts = [checked_database(part) for part in databases_of(inventory).values()]
+        async with self._site.write_lock:
+            self._refresh(parts)
 
-    async def _collection(self, leader: Leader, entry: _Entry) -> None:
+    def _refresh(self, parts: list[dict[str, Any]]) -> None:
+        """Take over names, properties and indexes that have changed since the last inventory."""
+        fresh: dict[tuple[int, str], Entry] = {}
+        for part in parts:
+            name = part["name"] if self._is_global else self._database
+            if not self._site.store.catalog.has_database(name):
+                continue
+            database_id = self._site.store.catalog.database(name).info.id
+            for one in collections_of(part):
+                entry = entry_of(one, self._config)
+                if entry is not None:
+                    fresh[database_id, entry.guid] = entry
+        for entry in self._all:
+            now = fresh.get((entry.database_id, entry.guid))
+            if now is None:
+                entry.is_gone = True
+                continue
+            entry.name, entry.parameters, entry.indexes = now.name, now.parameters, now.indexes
+            if not entry.is_replaced:
+                self._rename(entry)
+
+    def _rename(self, entry: Entry) -> None:
+        database = self._site.database(entry.database_id)
+        present = database.by_guid(entry.guid)
+        if present is not None and present.info.name != entry.name:
+            make_way_for_name(self._site.store, database, entry.name)
+            rename_collection(self._site.store, database, present, {"name": entry.name})
+
+    async def _collection(self, leader: Leader, entry: Entry) -> None:
         self._progress.tell(f"synchronising collection {entry.name}")
         database = self._site.database(entry.database_id)
         present = database.by_guid(entry.guid)
@@ -253,6 +303,9 @@ class InitialSyncer:
             if self._config.skipCreateDrop:
                 raise CollectionNotFound(f"collection or view not found: {entry.name}")
             entry.is_replaced = True
+        if present is not None and not entry.is_replaced:
+            async with self._site.write_lock:
+                self._drop_foreign_indexes(entry)
         if present is not None and not entry.is_replaced and present.count:
             await self._compare(leader, entry, present)
         else:
@@ -260,11 +313,9 @@ class InitialSyncer:
         if not self._config.skipCreateDrop:
             await self._indexes(entry)
 
-    async def _compare(self, leader: Leader, entry: _Entry, present: Collection) -> None:
+    async def _compare(self, leader: Leader, entry: Entry, present: Collection) -> None:
         assert self._held is not None
         batch, place = self._held.handle, (entry.database_id, entry.guid)
-        async with self._site.write_lock:
-            self._drop_foreign_indexes(entry)
         progress = self._progress.collections[entry.guid]
         if present.info.sync_by_revision:
             sync = RevisionSync(self._site, leader, batch, *place)
@@ -279,7 +330,7 @@ class InitialSyncer:
         await by_keys.run()
         progress.documents += by_keys.fetched
 
-    async def _dump(self, leader: Leader, entry: _Entry) -> None:
+    async def _dump(self, leader: Leader, entry: Entry) -> None:
         """Load all documents; the next chunk is on its way while one is stored."""
         progress = self._progress.collections[entry.guid]
         load: BulkLoad | None = None
@@ -304,19 +355,19 @@ class InitialSyncer:
             if load is not None:
                 await load.finish()
 
-    def _takes_bulk(self, entry: _Entry) -> bool:
+    def _takes_bulk(self, entry: Entry) -> bool:
         """Whether documents may go past log and indexes: a fresh collection has neither."""
         _, collection = self._site.collection(entry.database_id, entry.guid)
         enforced = any(index.is_enforced for index in collection.info.indexes)
         engine = self._site.store.engine
         return not collection.count and not enforced and engine.load_directory is not None
 
-    def _bulk(self, entry: _Entry) -> BulkLoad:
+    def _bulk(self, entry: Entry) -> BulkLoad:
         if self._worker is None:
             self._worker = Worker()
         return BulkLoad(self._site, self._worker, entry.database_id, entry.guid)
 
-    async def _chunks(self, leader: Leader, entry: _Entry) -> AsyncGenerator[DumpChunk, None]:
+    async def _chunks(self, leader: Leader, entry: Entry) -> AsyncGenerator[DumpChunk, None]:
         ahead: asyncio.Task[DumpChunk] | None = asyncio.create_task(self._fetch(leader, entry, 0))
         try:
             while ahead is not None:
@@ -331,10 +382,12 @@ class InitialSyncer:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await ahead
 
-    async def _fetch(self, leader: Leader, entry: _Entry, after: int) -> DumpChunk:
+    async def _fetch(self, leader: Leader, entry: Entry, after: int) -> DumpChunk:
         """One chunk. Asked for again, smaller, where the leader can find the place again."""
         assert self._held is not None
         tries = 2 if leader.has(DUMP_FROM) else 0
+        if leader.has(DUMP_FROM):
+            after = after or 1  # 0 would leave the place to the leader, which may have gone on
         while True:
             started_s = stopwatch_s()
             try:
@@ -353,8 +406,6 @@ class InitialSyncer:
                 if not tries:
                     raise
                 tries -= 1
-                # 0 would leave the place to the leader, which may have gone on already
-                after = after or 1
                 continue
             self._adapt(stopwatch_s() - started_s)
             return chunk
@@ -366,7 +417,7 @@ class InitialSyncer:
             grown = int(self._chunk_bytes * SYNC_CHUNK_GROWTH)
             self._chunk_bytes = min(grown, max(SYNC_CHUNK_BYTES_MAX, self._chunk_bytes))
 
-    def _replace(self, entry: _Entry) -> None:
+    def _replace(self, entry: Entry) -> None:
         """Make room for the documents that have just arrived."""
         store = self._site.store
         database = self._site.database(entry.database_id)
@@ -382,7 +433,7 @@ class InitialSyncer:
 
     # -- indexes ------------------------------------------------------------
 
-    def _drop_foreign_indexes(self, entry: _Entry) -> None:
+    def _drop_foreign_indexes(self, entry: Entry) -> None:
         """Indexes that the leader does not have could refuse or evict its documents."""
         site = self._site
         database, collection = site.collection(entry.database_id, entry.guid)
@@ -391,13 +442,15 @@ class InitialSyncer:
             if (str(index.id), index.name) not in there:
                 drop_index(site.store, database, collection, str(index.id))
 
-    async def _indexes(self, entry: _Entry) -> None:
+    async def _indexes(self, entry: Entry) -> None:
         for index in entry.indexes:
             self._progress.tell(f"creating index {index.get('name')} of collection {entry.name}")
             async with self._site.write_lock:
                 database, collection = self._site.collection(entry.database_id, entry.guid)
                 work = restore_index(self._site.store, database, collection, index)
-                await drive(work)
+                # made after the batch over documents that came after it: the log tells of it again
+                with contextlib.suppress(UniqueConstraintViolated):
+                    await drive(work)
 
 
 def _check_end(chunk: DumpChunk) -> None:
@@ -406,46 +459,3 @@ def _check_end(chunk: DumpChunk) -> None:
     last = cut_documents([chunk.body[start:-1]], b"").revisions if chunk.body else [0]
     if last != [chunk.last_included]:
         raise NoResponse("no response: the chunk of a dump lacks its end")
-
-
-# -- reading the inventory ------------------------------------------------------------
-
-
-def _checked_database(part: object) -> dict[str, Any]:
-    if not isinstance(part, dict) or not isinstance(part.get("name"), str) or not part["name"]:
-        raise InvalidResponse("invalid response: a database of the inventory has no name")
-    return part
-
-
-def _entry(value: object, config: ApplierConfig) -> _Entry | None:
-    """A collection to synchronise; None for one that is not. Errors: 500/1401."""
-    if not isinstance(value, dict):
-        raise InvalidResponse("invalid response: a collection of the inventory is no object")
-    parameters, indexes = value.get("parameters"), value.get("indexes")
-    if not isinstance(parameters, dict) or not isinstance(indexes, list):
-        raise InvalidResponse("invalid response: a collection lacks 'parameters' or 'indexes'")
-    name = parameters.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidResponse("invalid response: a collection has no name")
-    if parameters.get("deleted") is True or not config.replicates(name):
-        return None
-    leader_id = _identifier(parameters.get("cid")) or _identifier(parameters.get("id"))
-    if not leader_id or type(parameters.get("type")) is not int:
-        raise InvalidResponse(f"invalid response: collection {name} has no id or no type")
-    guid = parameters.get("globallyUniqueId")
-    known = guid if isinstance(guid, str) and guid else ""
-    parameters["globallyUniqueId"] = known or str(leader_id)
-    return _Entry(
-        leader_id,
-        name,
-        parameters["globallyUniqueId"],
-        parameters,
-        [index for index in indexes if isinstance(index, dict)],
-        asked_as=known or str(leader_id),
-    )
-
-
-def _identifier(value: object) -> int:
-    if isinstance(value, str) and value.isdigit():
-        return int(value)
-    return value if type(value) is int else 0

@@ -21,15 +21,16 @@ class TickState:
     """Whom this follower follows and how far it has come; 0 is unknown.
 
     `initial` is set while an initial synchronisation has not been finished: a restart goes on
-    with it instead of tailing.
+    with it instead of tailing. Up to the tick `settled` definitions here may be newer than the log.
     """
 
     server_id: int = 0
     applied: int = 0
     initial: bool = False
+    settled: int = 0
 
     def pack(self) -> bytes:
-        return msgpack.pack([self.server_id, self.applied, self.initial])
+        return msgpack.pack([self.server_id, self.applied, self.initial, self.settled])
 
     @staticmethod
     def unpack(row: bytes) -> TickState:

@@ -64,6 +64,7 @@ class TailingSyncer:
             progress,
             database_id=database_id,
             excluded=self._excluded,
+            learn_name=self._learn_name,
             ignore_errors=config.ignoreErrors,
             is_checked=site.is_checked,
         )
@@ -241,6 +242,10 @@ class TailingSyncer:
             for entry in part.get("collections", []):
                 parameters = entry.get("parameters", {})
                 self._names[str(parameters.get("globallyUniqueId"))] = str(parameters.get("name"))
+
+    def _learn_name(self, guid: object, name: object) -> None:
+        if self._config.restrictCollections and isinstance(guid, str) and isinstance(name, str):
+            self._names[guid] = name
 
     def _excluded(self, guid: str) -> bool:
         name = self._names.get(guid)

@@ -49,15 +49,18 @@ class Batch:
         A client that says behind which revision it goes on (`after`, not 0) gets exactly that, so
         an answer that was lost can be asked for again.
         """
+        given = after
         cursor = self.dumps.get(collection.info.id)
         if cursor is not None and not cursor.busy and not cursor.fits(after):
             cursor.rows.close()
             cursor = None
+        if after and not self.snapshot.revisions(collection, 0, after, 1):
+            after = 0  # nothing lies before: the fast way
         if cursor is None and after:
             cursor = DumpCursor(self.snapshot.scan_behind(collection, after), after)
             self.dumps[collection.info.id] = cursor
         if cursor is None:
-            cursor = DumpCursor(self.snapshot.scan(collection))
+            cursor = DumpCursor(self.snapshot.scan(collection), given)
             self.dumps[collection.info.id] = cursor
         return cursor
 

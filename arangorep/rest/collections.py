@@ -51,12 +51,17 @@ async def _create(request: Request) -> Answer:
     request.require_parts(0)
     body = await request.json()
     async with request.services.write_lock:
-        given = body.get("name") if isinstance(body, dict) else None
-        request.check_not_followed(given if isinstance(given, str) else "")
+        _check_name_not_followed(request, body)
         collection = collections.create_collection(request.store, request.database, body)
     if collection.info.wait_for_sync:
         await request.services.group_sync.wait()
     return ok(_properties(collection))
+
+
+def _check_name_not_followed(request: Request, body: object) -> None:
+    """Errors: 403/1004 for a name under which an active applier may create a collection."""
+    name = body.get("name") if isinstance(body, dict) else None
+    request.check_not_followed(name if isinstance(name, str) else "")
 
 
 def _list(request: Request) -> Answer:
@@ -205,6 +210,7 @@ async def _rename(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_catalog_writable()
     body = await request.json()
     async with request.services.write_lock:
+        _check_name_not_followed(request, body)
         collection = request.writable_collection(request.parts[0])
         collections.rename_collection(request.store, request.database, collection, body)
     return collection.info.base_info()

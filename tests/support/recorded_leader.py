@@ -260,6 +260,12 @@ class RecordedLeader:
         match method, path.split("/")[2:]:
             case "GET", ["replication", "logger-state"]:
                 return Reply(200, self.state())
+            case "GET", ["wal", "open-transactions"]:
+                headers = {
+                    "x-arango-replication-frompresent": "true",
+                    "x-arango-replication-lastincluded": "0",
+                }
+                return Reply(200, [], headers)
             case "POST", ["replication", "batch"]:
                 answer: dict[str, Any] = {"id": BATCH, "lastTick": str(TICK)}
                 if ("state", "true") in request.params:

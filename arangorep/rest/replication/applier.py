@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from arangorep.errors import Forbidden
-from arangorep.follower.applier import Applier, parse_follower_config
+from arangorep.follower.applier import Applier
 from arangorep.follower.config import parse_sync_body
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
@@ -44,10 +44,7 @@ async def sync(request: Request) -> Answer:
 async def make_follower(request: Request) -> Answer:
     """`PUT make-follower`: 200 with the state, also when the initial synchronisation failed."""
     applier = _applier(request)
-    body = await request.json()
-    parse_follower_config(body, applier.database)
-    await applier.stop()
-    applier.follow(body)
+    await applier.follow(await request.json())
     await applier.settled()
     return _state(request, applier)
 
@@ -80,8 +77,7 @@ async def state(request: Request) -> Answer:
     """`GET applier-state`; `DELETE` stops and forgets."""
     applier = _applier(request)
     if request.method == "DELETE":
-        await applier.stop()
-        applier.forget_state()
+        await applier.forget()
     return _state(request, applier)
 
 

@@ -230,7 +230,7 @@ def test_a_lost_chunk_is_asked_for_again_where_the_leader_can_find_it(
     leader.answers[DUMP] = [lambda request: leader.dump(request, 0), TORN]
     synced(api, leader)
     first, lost, again, _ = leader.of("dump")
-    assert (first["from"], lost["from"], again["from"]) == ("0", *[str(revision(3))] * 2)
+    assert (first["from"], lost["from"], again["from"]) == ("1", *[str(revision(3))] * 2)
     assert int(again["chunkSize"]) < int(lost["chunkSize"])
     check_same(api, collection)
 

@@ -103,8 +103,9 @@ def test_tailing_from_a_tick(
     lines = [put(collection, 1001, "new", 20), removed(collection, 1003, "k4")]
     start(api, leader, tail(lines, included=1003, last=1003))
     first, second, *_ = tails(leader, 2)
-    assert leader.lines()[:2] == FOLLOWED
+    assert leader.lines()[:3] == [FOLLOWED[0], "GET /_api/wal/open-transactions", FOLLOWED[1]]
     own = own_id(api)
+    assert leader.requests[1].params == [("serverId", own), ("from", "0"), ("to", "1000")]
     assert leader.requests[0].params == [("serverId", own)]
     common = [("serverId", own), ("includeSystem", "true"), ("includeFoxxQueues", "false")]
     size = ("chunkSize", "2097152")

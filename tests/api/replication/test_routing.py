@@ -24,6 +24,8 @@ LATER: dict[str, set[str]] = {
     "restore-indexes": {"PUT"},
     "restore-data": {"PUT"},
     "restore-view": {"PUT"},
+}
+FOLLOWERS: dict[str, set[str]] = {
     "sync": {"PUT"},
     "make-follower": {"PUT"},
     "make-slave": {"PUT"},
@@ -65,7 +67,9 @@ def test_an_unknown_command_is_named(system: Api, method: str, command: str) -> 
     assert response.json()["errorMessage"] == f"invalid command '{command}'"
 
 
-@pytest.mark.parametrize(("command", "method"), wrong({**SERVED, **LATER, **CLUSTERS, **KEYS}))
+@pytest.mark.parametrize(
+    ("command", "method"), wrong({**SERVED, **LATER, **FOLLOWERS, **CLUSTERS, **KEYS})
+)
 def test_a_wrong_method_is_405_but_with_more_parts_400(
     system: Api, command: str, method: str
 ) -> None:
