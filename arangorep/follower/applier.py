@@ -204,6 +204,8 @@ class Applier:
 
     async def sync(self, config: ApplierConfig) -> SyncResult:
         """`PUT sync`: one initial synchronisation. Errors: 400/1411 while tailing; 500/28; 1412."""
+        if self._syncing is not None and self._syncing.cancelling():
+            await asyncio.wait([self._syncing])  # it only releases its batch
         if self._task is not None:
             raise ApplierRunning
         if self._syncing is not None:
