@@ -132,7 +132,7 @@ SYNC_CHUNK_BYTES_DEFAULT: Final = 2 * 1024 * 1024
 """Bytes of the first dump chunk and of every tail chunk asked for."""
 
 SYNC_CHUNK_BYTES_MIN: Final = 16 * 1024
-SYNC_CHUNK_BYTES_MAX: Final = 10 * 1024 * 1024
+SYNC_CHUNK_BYTES_MAX: Final = 4 * 1024 * 1024
 SYNC_CHUNK_GROWTH: Final = 1.25
 SYNC_CHUNK_SLOW_S: Final = 10.0
 """A chunk that took longer is followed by one of half the size."""
@@ -144,8 +144,11 @@ LEADER_RETRIES: Final = 2
 LEADER_RETRY_WAIT_S: Final = 2.0
 """Requests that may be repeated are tried again when no complete answer came."""
 
-LOAD_BYTES: Final = 8 * 1024 * 1024
+LOAD_BYTES: Final = 4 * 1024 * 1024
 """Bytes of documents that go into one sorted file of an initial synchronisation."""
+
+LOAD_WORKERS: Final = 2
+"""Processes that write sorted files."""
 
 LOAD_PIECES_IN_FLIGHT: Final = 2
 """Pieces that a worker has or waits to be taken over."""

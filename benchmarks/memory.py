@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,40 @@ def peak_mib(server: ServerProcess, work: Callable[[], None]) -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text(encoding="ascii"))
     assert found is not None
     return (int(found[1]) * 1024 - before) / MIB
+
+
+def family_peak_mib(server: ServerProcess, work: Callable[[], None]) -> float:
+    """Like `peak_mib`, with the processes that the server starts: sampled, shares counted once."""
+    before = _family_bytes(server.process.pid)
+    peak, is_over = before, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not is_over.wait(0.01):
+            peak = max(peak, _family_bytes(server.process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        is_over.set()
+        watcher.join()
+    return (peak - before) / MIB
+
+
+def _family_bytes(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return sum(_share_bytes(one) for one in (str(pid), *children))
+
+
+def _share_bytes(pid: str) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:  # it has just ended
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found is not None else 0
 
 
 def read_all(port: int, path: str, batch: bool) -> None:

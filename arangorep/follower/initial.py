@@ -48,7 +48,7 @@ from arangorep.follower.inventory import (
 )
 from arangorep.follower.leader import DumpChunk, Leader
 from arangorep.follower.lines import cut_documents
-from arangorep.follower.loading import BulkLoad, Worker
+from arangorep.follower.loading import BulkLoad, Workers
 from arangorep.follower.progress import CollectionProgress, Progress
 from arangorep.follower.site import Site
 from arangorep.limits import (
@@ -103,7 +103,7 @@ class InitialSyncer:
         self._held: HeldBatch | None = None
         self._all: list[Entry] = []
         self._settled_tick = 0
-        self._worker: Worker | None = None
+        self._worker: Workers | None = None
 
     async def run(self) -> SyncResult:
         """Errors: 500/1400, 1401, 1402, 1403, 1405; 404/1203."""
@@ -344,16 +344,23 @@ class InitialSyncer:
                         self._replace(entry)
                 if load is None and chunk.check_more and self._takes_bulk(entry):
                     load = await stack.enter_async_context(self._bulk(entry))
-                if load is not None:
-                    await load.add(chunk.body)
+                before = 0 if load is None else load.documents
+                if load is None:
+                    place = (entry.database_id, entry.guid)
+                    stored = await self._site.store_lines(*place, chunk.body)
                 else:
-                    await self._site.store_lines(entry.database_id, entry.guid, chunk.body)
-                stored = chunk.body.count(b"\n")
-                progress.documents += stored
-                progress.bytes += len(chunk.body)
-                self._progress.documents += stored
+                    await load.add(chunk.body)
+                    stored = load.documents - before
+                self._count(progress, stored, len(chunk.body))
             if load is not None:
+                before = load.documents
                 await load.finish()
+                self._count(progress, load.documents - before, 0)
+
+    def _count(self, progress: CollectionProgress, documents: int, size_bytes: int) -> None:
+        progress.documents += documents
+        progress.bytes += size_bytes
+        self._progress.documents += documents
 
     def _takes_bulk(self, entry: Entry) -> bool:
         """Whether documents may go past log and indexes: a fresh collection has neither."""
@@ -364,7 +371,7 @@ class InitialSyncer:
 
     def _bulk(self, entry: Entry) -> BulkLoad:
         if self._worker is None:
-            self._worker = Worker()
+            self._worker = Workers()
         return BulkLoad(self._site, self._worker, entry.database_id, entry.guid)
 
     async def _chunks(self, leader: Leader, entry: Entry) -> AsyncGenerator[DumpChunk, None]:

@@ -8,19 +8,19 @@ JSON, only at both ends. Source: follower 3.2, 3.3, 6.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
 from arangorep.codec.json import dumps, json_text, loads
 from arangorep.errors import InvalidResponse, NoResponse
 from arangorep.limits import APPLY_BYTES_PER_SLICE
-from arangorep.storage.rows import KEY_AT, REVISION_BYTES, build_row
+from arangorep.storage.rows import build_row
 from arangorep.values.names import KEY_PATTERN, is_key
 from arangorep.values.revision import REVISION_MAX, decode_many, parse_revision
 
-_all_keys = re.compile(rb"(?:" + KEY_PATTERN.encode() + rb"\n)+").fullmatch
 _front = re.compile(
     rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')","_id":"([^"/]*)/\1",'
     rb'(?:"_from":"[^"\\]*","_to":"[^"\\]*",)?"_rev":"([-_0-9A-Za-z]+)"[,}]'
@@ -32,9 +32,6 @@ _document_marker = re.compile(
 _tick_in_front = re.compile(rb'\{"tick":"([0-9]{1,20})"').match
 _is_number = re.compile(r"[0-9]{1,20}").fullmatch
 _is_revision = re.compile(r"[0-9]{1,20}|[-_A-Za-z][-_0-9A-Za-z]{0,10}").fullmatch
-FIRST_DIGITS = frozenset(b"-_ABCDEFGHIJKLMN")
-"""What a revision of eleven digits may begin with: it has 64 bits."""
-
 _remove_data = re.compile(
     rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')"(?:,"_rev":"([-_0-9A-Za-z]+)")?\}'
 ).fullmatch
@@ -77,44 +74,32 @@ def cut_documents(lines: list[bytes], name_json: bytes, *, is_checked: bool = Fa
     if is_checked:
         for line in lines:
             loads(line)
+    if not lines:
+        return Documents()
     return _cut_plain(lines, name_json) or _cut_each(lines, name_json)
 
 
+@lru_cache(maxsize=1024)
+def _front_of(name_json: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
+    """Matches the front of a row as this server writes it; groups are key and revision."""
+    return re.compile(
+        rb'\{"_key":"(' + KEY_PATTERN.encode() + rb'+)","_id":"' + re.escape(name_json) + rb'/\1",'
+        rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
+        # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
+        rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"[,}]'
+    ).match
+
+
 def _cut_plain(lines: list[bytes], name_json: bytes) -> Documents | None:
-    """The fast way: `_key`, `_id`, `_rev` in front of every line, written as this server does."""
-    try:
-        ends = [line.index(b'"', KEY_AT) for line in lines]
-    except ValueError:
+    """The fast way: the front of every line is written as this server does it."""
+    matches = list(map(_front_of(name_json), lines))
+    if None in matches or not all(map(bytes.endswith, lines, repeat(b"}"))):
         return None
-    names = [line[KEY_AT:end] for line, end in zip(lines, ends, strict=True)]
-    key_to_id = b'","_id":"%b/' % name_json
-    id_to_revision = b'","_rev":"'
-    pieces = (
-        repeat(b'{"_key":"'),
-        names,
-        repeat(key_to_id),
-        names,
-        repeat(id_to_revision),
-    )
-    fronts = map(b"".join, zip(*pieces))  # noqa: B905  # repeat() never ends
-    if not all(map(bytes.startswith, lines, fronts)):
-        return None
-    if not all(map(bytes.endswith, lines, repeat(b"}"))) or not _all_keys(
-        b"\n".join([*names, b""])
-    ):
-        return None
-    at = len(key_to_id) + len(id_to_revision) - KEY_AT
-    to = at + REVISION_BYTES + 1
-    texts = [line[2 * end + at : 2 * end + to] for line, end in zip(lines, ends, strict=True)]
-    # a text that begins with a digit is a decimal number, whatever follows
-    if not all(map(bytes.endswith, texts, repeat(b'"'))) or not FIRST_DIGITS.issuperset(
-        [text[0] for text in texts]
-    ):
-        return None
-    revisions = decode_many([text[:-1] for text in texts])
+    names, texts = zip(*[match.groups() for match in matches if match is not None], strict=True)
+    revisions = decode_many(texts)
     if revisions is None or REVISION_MAX in revisions:
         return None
-    return Documents(names, revisions, lines)
+    return Documents(list(names), revisions, lines)
 
 
 def _cut_each(lines: list[bytes], name_json: bytes) -> Documents:

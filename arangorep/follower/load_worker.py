@@ -1,7 +1,8 @@
 """The process that turns dump lines into sorted files, so that the server's own stays free.
 
 Reads tasks from standard input and answers on standard output, both as a length (4 bytes,
-big-endian) and MessagePack. It imports little and opens no store. It ends with its input.
+big-endian) and MessagePack; the lines of a task follow it, `size` bytes of them. It imports little
+and opens no store. It ends with its input.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ LENGTH = Struct(">I")
 MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
 
 
-def prepare(task: dict[str, Any]) -> dict[str, Any]:
+def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     """Write the two files of a task: documents by revision, revisions by key.
 
     The answer is empty when the lines are not plain new documents with ascending revisions: then
     the server goes the slow way, which tells what is wrong.
     """
-    lines = task["body"].split(b"\n")
+    lines = body.split(b"\n")
     if lines.pop():
         return {}
     documents = cut_documents(lines, task["name"], is_checked=task["is_checked"])
@@ -40,12 +41,13 @@ def prepare(task: dict[str, Any]) -> dict[str, Any]:
     stamps = [packed[at : at + 8] for at in range(0, len(packed), 8)]
     prefix = task["prefix"]
     write_sorted(Path(task["documents"]), [prefix + stamp for stamp in stamps], documents.rows)
-    pairs = sorted(zip(documents.names, stamps, strict=True))
-    names = [name for name, _ in pairs]
-    if any(map(bytes.__eq__, names, names[1:])):
-        return {}
-    keys = [prefix + name for name in names]
-    write_sorted(Path(task["primary"]), keys, [stamp for _, stamp in pairs])
+    names = documents.names
+    if not all(map(bytes.__lt__, names, names[1:])):
+        order = sorted(range(len(names)), key=names.__getitem__)
+        names, stamps = [names[at] for at in order], [stamps[at] for at in order]
+        if any(map(bytes.__eq__, names, names[1:])):
+            return {}
+    write_sorted(Path(task["primary"]), [prefix + name for name in names], stamps)
     return {
         "revisions": packed,
         "largest": len(max(documents.rows, key=len)),
@@ -68,8 +70,9 @@ def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         task = msgpack.unpack(source.read(LENGTH.unpack(head)[0]))
+        body = source.read(task["size"])
         try:
-            answer = prepare(task) if task else {}
+            answer = prepare(task, body) if body else {}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         packed = msgpack.pack(answer)

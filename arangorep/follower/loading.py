@@ -21,11 +21,26 @@ import numpy as np
 from arangorep.codec import msgpack
 from arangorep.follower.load_worker import LENGTH
 from arangorep.follower.site import Site
-from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT
+from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT, LOAD_WORKERS
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
 
 log = logging.getLogger("arangorep.follower")
+
+
+class Workers:
+    """Some processes, each with one task at a time."""
+
+    def __init__(self, count: int = LOAD_WORKERS) -> None:
+        self._workers = [Worker() for _ in range(count)]
+
+    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
+        """One task, by the worker with the fewest waiting."""
+        return await min(self._workers, key=lambda worker: worker.waiting).run(task, body)
+
+    async def close(self) -> None:
+        """End all processes."""
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
 
 class Worker:
@@ -35,6 +50,7 @@ class Worker:
         self._starting = asyncio.create_task(self._start())
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self.waiting = 0
 
     async def _start(self) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -46,21 +62,24 @@ class Worker:
             limit=LOAD_BYTES,
         )
         try:
-            await _exchange(process, {})
+            await _exchange(process, {}, [])
         except BaseException:
             process.kill()
             raise
         self._process = process
 
-    async def run(self, task: dict[str, Any]) -> dict[str, Any]:
+    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
         """One task. The answer is empty, or has `error`, when the worker could not do it."""
+        self.waiting += 1
         async with self._turn:
             try:
                 await asyncio.shield(self._starting)
                 assert self._process is not None
-                return await _exchange(self._process, task)
+                return await _exchange(self._process, task, body)
             except (OSError, asyncio.IncompleteReadError) as error:
                 return {"error": f"the worker ended: {error}"}
+            finally:
+                self.waiting -= 1
 
     async def close(self) -> None:
         """End the process."""
@@ -73,13 +92,16 @@ class Worker:
             await self._process.wait()
 
 
-async def _exchange(process: asyncio.subprocess.Process, task: dict[str, Any]) -> dict[str, Any]:
+async def _exchange(
+    process: asyncio.subprocess.Process, task: dict[str, Any], body: list[bytes]
+) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
-    packed = msgpack.pack(task)
-    process.stdin.write(LENGTH.pack(len(packed)))
-    process.stdin.write(packed)
-    await process.stdin.drain()
+    packed = msgpack.pack({**task, "size": sum(map(len, body))})
+    process.stdin.write(LENGTH.pack(len(packed)) + packed)
+    for piece in body:
+        process.stdin.write(piece)
+        await process.stdin.drain()
     size = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
     answer: dict[str, Any] = msgpack.unpack(await process.stdout.readexactly(size))
     return answer
@@ -91,15 +113,19 @@ class BulkLoad:
     `add` takes chunks of lines in revision order. Errors: those of `Site.store_lines`.
     """
 
-    def __init__(self, site: Site, worker: Worker, database_id: int, guid: str) -> None:
+    def __init__(self, site: Site, worker: Workers, database_id: int, guid: str) -> None:
         self._site = site
         self._worker = worker
         self._place = (database_id, guid)
         self._gathered: list[bytes] = []
         self._size = 0
-        self._flying: list[asyncio.Task[tuple[bytes, dict[Family, Path], dict[str, Any]]]] = []
+        self._flying: list[
+            asyncio.Task[tuple[list[bytes], dict[Family, Path], dict[str, Any]]]
+        ] = []
         self._loaded: Collection | None = None
         self._number = 0
+        self.documents = 0
+        """Stored so far."""
 
     async def __aenter__(self) -> BulkLoad:
         return self
@@ -128,12 +154,14 @@ class BulkLoad:
     async def _submit(self) -> None:
         if not self._gathered:
             return
-        body, self._gathered, self._size = b"".join(self._gathered), [], 0
+        body, self._gathered, self._size = self._gathered, [], 0
         while len(self._flying) >= LOAD_PIECES_IN_FLIGHT:
             await self._take_one()
         self._flying.append(asyncio.create_task(self._prepare(body)))
 
-    async def _prepare(self, body: bytes) -> tuple[bytes, dict[Family, Path], dict[str, Any]]:
+    async def _prepare(
+        self, body: list[bytes]
+    ) -> tuple[list[bytes], dict[Family, Path], dict[str, Any]]:
         """Have the files of one piece written."""
         _, collection = self._site.collection(*self._place)
         directory = self._site.store.engine.load_directory
@@ -147,7 +175,6 @@ class BulkLoad:
         counters = collection.state.counters
         answer = await self._worker.run(
             {
-                "body": body,
                 "name": collection.name_json,
                 "is_checked": self._site.is_checked,
                 "prefix": collection.prefix,
@@ -156,7 +183,8 @@ class BulkLoad:
                 "primary": str(files[Family.PRIMARY]),
                 "keys": asdict(collection.info.key_options),
                 "last_value": counters.last_value,
-            }
+            },
+            body,
         )
         if "error" in answer:
             log.warning("loading %s: %s", collection.info.name, answer["error"])
@@ -167,8 +195,11 @@ class BulkLoad:
         body, files, answer = await self._flying.pop(0)
         async with self._site.write_lock:
             is_loaded = await self._load(files, answer)
-        if not is_loaded:
-            await self._site.store_lines(*self._place, body)
+        if is_loaded:
+            self.documents += len(answer["revisions"]) // 8
+            return
+        for piece in body:
+            self.documents += await self._site.store_lines(*self._place, piece)
 
     async def _load(self, files: dict[Family, Path], answer: dict[str, Any]) -> bool:
         store = self._site.store
