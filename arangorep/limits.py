@@ -169,7 +169,9 @@ REVISION_BLOCK_SIZES: Final = (2048, 16)
 REVISION_BLOCKS_DIRECT_MAX: Final = 4_000_000
 """Collections of up to so many documents are compared in the smallest blocks at once."""
 
-REVISION_BLOCKS_PER_ANSWER: Final = 65_536
+REVISION_BLOCKS_PER_ANSWER: Final = 16_384
+"""So that a follower compares one answer while the next one is made."""
+
 REVISION_BLOCK_ROWS: Final = 65_536
 """Revisions that are hashed in one go for blocks."""
 

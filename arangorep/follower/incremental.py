@@ -78,13 +78,21 @@ class RevisionSync:
     async def _narrow(self, ranges: list[Range], size: int) -> list[Range]:
         """The parts of `ranges` whose blocks of `size` revisions differ."""
         differing: list[Range] = []
-        while ranges:
-            body = await self._leader.blocks(self._batch, self._guid, ranges, size)
-            blocks, ranges = read_blocks(body, ranges)
-            _, collection = self._site.collection(self._database_id, self._guid)
-            work = _differing_blocks(self._site.store, collection, blocks)
-            differing += await drive(work)
+        answer = asyncio.create_task(self._ask_blocks(ranges, size))
+        try:
+            while ranges:
+                blocks, ranges = read_blocks(await answer, ranges)
+                if ranges:
+                    answer = asyncio.create_task(self._ask_blocks(ranges, size))
+                _, collection = self._site.collection(self._database_id, self._guid)
+                work = _differing_blocks(self._site.store, collection, blocks)
+                differing += await drive(work)
+        finally:
+            answer.cancel()
         return _joined(differing)
+
+    async def _ask_blocks(self, ranges: list[Range], size: int) -> bytes:
+        return await self._leader.blocks(self._batch, self._guid, ranges, size)
 
     # -- merging ------------------------------------------------------------
 

@@ -17,10 +17,12 @@ from arangorep.limits import (
 )
 from arangorep.protocol.blocks import PAIR_BYTES, encode_blocks
 from arangorep.storage.catalog import Collection
+from arangorep.storage.engine import Scan
 from arangorep.storage.rows import with_name
 from arangorep.values.tree_leaves import U64Array
 
 Range = tuple[int, int]
+KEYS_PER_SLICE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +75,31 @@ def blocks_in_ranges(
     """Ends and hashes of blocks of `size` revisions (`protocol.blocks`), at most 65,536 of them."""
     pieces: list[bytes] = []
     room = REVISION_BLOCKS_PER_ANSWER
+    rows = (REVISION_BLOCK_ROWS // size + 1) * size
     for left, right in ranges:
-        position = left
-        while position <= right and room > 0:
-            rows = min(room, REVISION_BLOCK_ROWS // size + 1) * size
-            found = yield from _revision_array(batch, collection, position, right, rows)
-            is_last = len(found) < rows
-            piece = encode_blocks(found, size, right if is_last else None)
-            pieces.append(piece)
-            room -= len(piece) // PAIR_BYTES
-            position = right + 1 if is_last else int(found[-1]) + 1
+        scan = batch.snapshot.scan_revisions(collection, left, right)
+        is_last = False
+        while not is_last and room > 0:
+            found = yield from _take_revisions(scan, min(rows, room * size))
+            is_last = len(found) < min(rows, room * size)
+            pieces.append(encode_blocks(found, size, right if is_last else None))
+            room -= len(pieces[-1]) // PAIR_BYTES
+        scan.close()
         if room <= 0:
             break
     return b"".join(pieces)
 
 
-def _revision_array(
-    batch: Batch, collection: Collection, left: int, right: int, rows: int
-) -> Generator[None, None, U64Array]:
-    """At most `rows` revisions of a range."""
+def _take_revisions(scan: Scan, rows: int) -> Generator[None, None, U64Array]:
+    """The next revisions of a scan of keys, at most `rows`."""
     parts: list[U64Array] = []
-    while rows and left <= right:
-        wanted = min(rows, SCAN_ROWS_MAX)
-        found = batch.snapshot.revisions(collection, left, right, wanted)
-        parts.append(np.array(found, dtype=np.uint64))
+    while rows:
+        wanted = min(rows, KEYS_PER_SLICE)
+        found = scan.take(wanted)
+        parts.append(np.frombuffer(b"".join(found), dtype=">u8")[1::2].astype(np.uint64))
         rows -= len(found)
         if len(found) < wanted:
             break
-        left = found[-1] + 1
         yield
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 

@@ -64,6 +64,8 @@ def _options(cache: Cache, memtable_bytes: int, *, bloom: bool) -> Options:
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(memtable_bytes)
     options.set_max_background_jobs(2)
+    # one thread writes: no need for tables that several may write to at once
+    options.set_allow_concurrent_memtable_write(False)
     options.set_keep_log_file_num(4)
     options.set_max_total_wal_size(512 * 1024 * 1024)
     return options
