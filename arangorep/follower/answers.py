@@ -14,7 +14,7 @@ from arangorep.errors import (
 )
 from arangorep.follower.transport import Response
 from arangorep.protocol.params import parse_number
-from arangorep.values.revision import REVISION_MAX, decode_hlc
+from arangorep.values.revision import REVISION_MAX, decode_hlc, decode_many
 
 ERROR_TEXT_MAX = 500
 BATCH_GONE = (1600, 400)
@@ -95,7 +95,15 @@ def revisions_of(value: object) -> list[int]:
     """One of the lists of a ranges answer. Errors: 500/1401 unless its revisions ascend."""
     if not isinstance(value, list):
         raise InvalidResponse("invalid response: a range is no array")
-    found = [decode_hlc(text) if isinstance(text, str) else REVISION_MAX for text in value]
+    try:
+        quick = decode_many([text.encode() for text in value])
+    except AttributeError:
+        quick = None
+    found = (
+        quick
+        if quick is not None
+        else [decode_hlc(text) if isinstance(text, str) else REVISION_MAX for text in value]
+    )
     if REVISION_MAX in found or found != sorted(found):
         raise InvalidResponse("invalid response: a range does not hold ascending revisions")
     return found

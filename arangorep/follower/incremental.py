@@ -50,6 +50,8 @@ class RevisionSync:
         self._batch = batch
         self._database_id = database_id
         self._guid = guid
+        self._local: U64Array | None = None
+        """The revisions here within the ranges to merge, once they are known."""
         self.fetched = 0
         self.removed = 0
 
@@ -78,6 +80,7 @@ class RevisionSync:
     async def _narrow(self, ranges: list[Range], size: int) -> list[Range]:
         """The parts of `ranges` whose blocks of `size` revisions differ."""
         differing: list[Range] = []
+        local: list[U64Array] = []
         answer = asyncio.create_task(self._ask_blocks(ranges, size))
         try:
             while ranges:
@@ -86,9 +89,12 @@ class RevisionSync:
                     answer = asyncio.create_task(self._ask_blocks(ranges, size))
                 _, collection = self._site.collection(self._database_id, self._guid)
                 work = _differing_blocks(self._site.store, collection, blocks)
-                differing += await drive(work)
+                found, here = await drive(work)
+                differing += found
+                local += here
         finally:
             answer.cancel()
+        self._local = np.concatenate(local) if local else np.empty(0, dtype=np.uint64)
         return _joined(differing)
 
     async def _ask_blocks(self, ranges: list[Range], size: int) -> bytes:
@@ -118,7 +124,10 @@ class RevisionSync:
     async def _apply(self, parts: list[tuple[Range, list[int]]]) -> None:
         """Remove what is only here, then fetch what is only there."""
         _, collection = self._site.collection(self._database_id, self._guid)
-        missing, surplus = await drive(_compare(self._site.store, collection, parts))
+        local = self._local
+        if local is None:
+            local = await drive(_local_in(self._site.store, collection, parts))
+        missing, surplus = _compare(local, parts)
         site = self._site
         self.removed += await site.remove_revisions(self._database_id, self._guid, surplus)
         await self._fetch(missing)
@@ -195,9 +204,10 @@ def _local_revisions(
 
 def _differing_blocks(
     store: Store, collection: Collection, blocks: list[RangeBlocks]
-) -> Generator[None, None, list[Range]]:
-    """Blocks whose hash is another one here."""
+) -> Generator[None, None, tuple[list[Range], list[U64Array]]]:
+    """Blocks whose hash is another one here, and the revisions that are here in them."""
     differing: list[Range] = []
+    inside: list[U64Array] = []
     for (low, high), ends, hashes in blocks:
         local = yield from _local_revisions(store, collection, low, high)
         hashed = hash_revisions(local)
@@ -206,11 +216,14 @@ def _differing_blocks(
         borders = np.searchsorted(local, ends, side="right")
         mixed = accumulated[borders]
         here = mixed ^ np.concatenate(([np.uint64(0)], mixed[:-1]))
-        for position in np.flatnonzero(here != hashes).tolist():
+        is_other = here != hashes
+        starts = np.concatenate(([0], borders[:-1]))
+        inside.append(local[np.repeat(is_other, borders - starts)])
+        for position in np.flatnonzero(is_other).tolist():
             start = low if not position else int(ends[position - 1]) + 1
             differing.append((start, int(ends[position])))
         yield
-    return differing
+    return differing, inside
 
 
 def _answered(
@@ -243,27 +256,28 @@ def _answered(
     return parts
 
 
-def _compare(
+def _local_in(
     store: Store, collection: Collection, parts: Sequence[tuple[Range, list[int]]]
-) -> Generator[None, None, tuple[list[int], list[int]]]:
-    """Revisions that are only there, and those that are only here."""
-    missing: list[int] = []
-    surplus: list[int] = []
-    cursor = store.engine.cursor(Family.DOCUMENTS)
-    prefix = collection.prefix
-    for (low, high), found in parts:
-        there = set(found)
-        end = prefix + high.to_bytes(8, "big") + b"\0"
-        start = prefix + low.to_bytes(8, "big")
-        while keys := cursor.keys(start, end, SCAN_ROWS):
-            here = {int.from_bytes(key[8:], "big") for key in keys}
-            surplus += sorted(here - there)
-            there -= here
-            start = keys[-1] + b"\0"
-            if len(keys) < SCAN_ROWS:
-                break
-            yield
-        missing += sorted(there)
-        yield
-    cursor.close()
+) -> Generator[None, None, U64Array]:
+    """The revisions here within some ranges."""
+    found = []
+    for (low, high), _ in parts:
+        found.append((yield from _local_revisions(store, collection, low, high)))
+    return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
+
+
+def _compare(
+    local: U64Array, parts: Sequence[tuple[Range, list[int]]]
+) -> tuple[list[int], list[int]]:
+    """Revisions that are only there, and those that are only here.
+
+    `local` holds nothing between the ranges that are compared.
+    """
+    if not parts:
+        return [], []
+    there = np.array([revision for _, found in parts for revision in found], dtype=np.uint64)
+    first, last = np.uint64(parts[0][0][0]), np.uint64(parts[-1][0][1])
+    here = local[np.searchsorted(local, first) : np.searchsorted(local, last, side="right")]
+    missing: list[int] = np.setdiff1d(there, here, assume_unique=True).tolist()
+    surplus: list[int] = np.setdiff1d(here, there, assume_unique=True).tolist()
     return missing, surplus

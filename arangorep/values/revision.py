@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 REVISION_MAX: Final = 2**64 - 1
 """The largest id. Also what an undecodable text becomes, so callers treat it as "invalid"."""
@@ -83,9 +84,14 @@ def revision_text(revision: int) -> str:
 
 
 def encode_range(revisions: range) -> list[bytes]:
-    """`revision_text` of consecutive ids, as bytes. All must have 11 digits (2004 and later)."""
+    """`encode_many` of consecutive ids."""
+    return encode_many(np.arange(revisions.start, revisions.stop, dtype=np.uint64))
+
+
+def encode_many(revisions: npt.NDArray[np.uint64]) -> list[bytes]:
+    """`revision_text` of many ids, as bytes. All must have 11 digits (2004 and later)."""
     groups = np.zeros((len(revisions), _GROUP_BYTES), dtype=np.uint8)
-    packed = np.arange(revisions.start, revisions.stop, dtype=np.uint64).astype(">u8")
+    packed = revisions.astype(">u8")
     groups[:, 1:] = packed.view(np.uint8).reshape(-1, 8)
     digits = b2a_base64(groups.tobytes(), newline=False).translate(_TO_HLC)
     return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), _GROUP_DIGITS)]

@@ -22,6 +22,7 @@ from arangorep.follower.incremental import (
     _difference,
     _differing_blocks,
     _joined,
+    _local_in,
     _not_among,
 )
 from arangorep.protocol.blocks import encode_blocks, read_blocks
@@ -211,7 +212,7 @@ def test_what_is_missing_and_what_is_surplus(
     leader = {BASE + r for r in there} & inside
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SCAN_ROWS", 3)
-        missing, surplus = finish(_compare(store, collection, parts))
+        missing, surplus = _compare(finish(_local_in(store, collection, parts)), parts)
     assert missing == sorted(leader - set(here))
     assert surplus == sorted((set(here) & inside) - leader)
 
@@ -230,7 +231,7 @@ def test_only_blocks_that_differ_are_left(
     assert rest == []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SCAN_ROWS", 3)
-        differing = finish(_differing_blocks(store, collection, blocks))
+        differing, local = finish(_differing_blocks(store, collection, blocks))
     expected = []
     for (low, _), ends, _ in blocks:
         for end in ends.tolist():
@@ -239,6 +240,8 @@ def test_only_blocks_that_differ_are_left(
                 expected.append((low, end))
             low = end + 1
     assert differing == expected
+    within = [r for r in here if any(low <= r <= high for low, high in expected)]
+    assert [int(r) for part in local for r in part] == within
 
 
 def test_trees_that_cannot_be_compared_mean_everything() -> None:
