@@ -1,6 +1,6 @@
 """`BulkLoad`: a large collection into the store through sorted files, past log and memory tables.
 
-A worker process cuts lines and writes the files; here they are only taken over. What is not plain
+Worker processes cut lines and write the files; here they are only taken over. What is not plain
 is committed like any other documents. The log does not tell of loaded documents: whoever tails
 this server is told that it has a gap.
 Source: performance 7.

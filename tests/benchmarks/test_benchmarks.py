@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem != "common")
+NAMES = sorted(
+    path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in ("common", "replication")
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
