@@ -50,6 +50,7 @@ Range = tuple[int, int]
 
 SOURCE = "X-Arango-Source"
 MAJOR = "3"
+UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ class Leader:
             progress.requests += 1
             try:
                 response = await self._transport.send(method, target, sent, body)
+                if response.status == UNAVAILABLE:  # it stops or starts: as good as not there
+                    raise NoResponse(f"no response: {method} {target}: HTTP {response.status}")
                 break
             except NoResponse:
                 progress.failed_requests += 1

@@ -291,7 +291,18 @@ def test_a_dump_without_its_headers_is_invalid(
     assert leader.lines()[-1] == "DELETE /_api/replication/batch/77"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
+@pytest.mark.parametrize("word", ["inventory", "dump"])
+def test_a_leader_that_is_unavailable_is_asked_again(
+    api: Api, leader: RecordedLeader, waits: Waits, word: str
+) -> None:
+    collection = filled(leader)
+    leader.answers[f"GET /_api/replication/{word}"] = [Reply(503, b"{}")]
+    synced(api, leader)
+    check_same(api, collection)
+    assert len(leader.of(word)) > 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 @pytest.mark.parametrize("word", ["inventory", "dump"])
 def test_an_error_of_the_leader_ends_the_synchronisation(
     api: Api, leader: RecordedLeader, word: str, status: int
