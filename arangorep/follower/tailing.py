@@ -20,7 +20,7 @@ from arangorep.errors import (
 from arangorep.follower.applying import MarkerApplier
 from arangorep.follower.config import ApplierConfig
 from arangorep.follower.held_batch import HeldBatch
-from arangorep.follower.leader import Leader, TailChunk
+from arangorep.follower.leader import Leader, LeaderState, TailChunk
 from arangorep.follower.lines import check_last_tick, split_lines
 from arangorep.follower.progress import RUNNING, Progress, TickState
 from arangorep.follower.site import Site
@@ -91,6 +91,8 @@ class TailingSyncer:
         try:
             while True:
                 try:
+                    if self._failures:
+                        await self._check_identity()  # perhaps another server has the address now
                     chunk = await (ahead or self._fetch())
                     ahead = None
                     worked = self._advance(chunk)
@@ -120,13 +122,19 @@ class TailingSyncer:
             except NoResponse as error:
                 await self._failed(error)
         self._failures = self._progress.failed_connects = 0
+        self._check_server(state)
+        self._ticks.server_id = state.server_id
+        self._progress.available = state.last_tick
+
+    async def _check_identity(self) -> None:
+        self._check_server(await self._leader.fetch_state())
+
+    def _check_server(self, state: LeaderState) -> None:
         if self._ticks.server_id not in (0, state.server_id):
             raise LeaderChanged(
                 f"leader change: followed {self._ticks.server_id} so far, "
                 f"the leader is now {state.server_id}"
             )
-        self._ticks.server_id = state.server_id
-        self._progress.available = state.last_tick
 
     async def _ask_for_open_transactions(self) -> None:
         """As real followers do. RocksDB leaders never have any to tell: only errors count."""

@@ -351,6 +351,18 @@ def test_errors_are_met_by_trying_again(
 AT_1001: dict[str, Any] = {"included": 1001, "last": 1001}
 
 
+def test_another_server_at_the_same_address_is_noticed(
+    api: Api, leader: RecordedLeader, collection: LeaderCollection
+) -> None:
+    """Whoever answers after a failure may be another one: its ticks would mean other things."""
+    other = leader.state()
+    other["server"]["serverId"] = "4711"
+    leader.answers[FOLLOWED[0]] = [Reply(200, leader.state()), Reply(200, other)]
+    start(api, leader, Reply(500))
+    assert stopped(api)["lastError"]["errorNum"] == 1404
+    assert leader.lines().count(TAIL) == 1
+
+
 def test_too_many_errors_in_a_row_stop_the_applier(
     api: Api, leader: RecordedLeader, collection: LeaderCollection
 ) -> None:
