@@ -52,14 +52,19 @@ class SyncBars:
         """Take over the progress of an applier's state; empty collections have no bar."""
         for collection in state["state"]["progress"].get("collections", []):
             name, documents = collection["name"], collection["documents"]
+            self._started_s.setdefault(name, stopwatch_s())
             if name not in self._tasks:
                 if not documents:
                     continue
-                self._started_s[name] = stopwatch_s()
                 total = self._count(name)
                 self._tasks[name] = self._progress.add_task(name, total=total, rate="")
-            seconds = max(stopwatch_s() - self._started_s[name], 1e-6)
-            rate = f"{collection['bytes'] / BYTES_PER_MIB / seconds:.1f} MiB/s"
+            seconds = stopwatch_s() - self._started_s[name]
+            # a collection that was done at first sight was too quick to be measured
+            rate = (
+                f"{collection['bytes'] / BYTES_PER_MIB / seconds:.1f} MiB/s"
+                if seconds > 0.1
+                else ""
+            )
             total = documents if collection["done"] else None
             task = self._tasks[name]
             if total is not None:
