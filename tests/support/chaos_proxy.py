@@ -12,8 +12,10 @@ import random
 import re
 import threading
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 30
@@ -113,8 +115,8 @@ class ChaosProxy:
             self._thread.join(TIMEOUT_S)
             self._loop.close()
 
-    def _call(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)  # type: ignore[arg-type]
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
 
     def heal(self) -> None:
         """From now on everything passes."""

@@ -128,8 +128,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self.rounds > ROUNDS_MAX:
             raise Stuck("the schedule does not end")
         self._on_round()
-        if self._ready:  # type: ignore[attr-defined]
-            return
         if timeout is None:
             raise Stuck("everybody waits for nothing")
         if timeout > 0:

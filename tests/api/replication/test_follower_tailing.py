@@ -203,7 +203,7 @@ def test_without_more_the_next_request_comes_after_the_chunk_is_applied(
         return tail([], included=0, last=1001)
 
     start(api, leader, tail([put(collection, 1001, "a", 20)], included=1001, last=1001))
-    leader.answers[TAIL].insert(-1, look)  # type: ignore[arg-type]
+    leader.answers[TAIL].insert(-1, look)
     tails(leader, 3)
     assert seen == ["11"]
 

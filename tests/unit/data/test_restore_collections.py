@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.memory_engine import MemoryEngine
 from support.stores import bodies, insert, make_collection, make_index, markers, open_store, system
 
 from arangorep.data.collections import (
@@ -84,7 +85,8 @@ def test_what_it_was_told_survives_a_restart(store: Store) -> None:
     schema = {"rule": {"type": "object"}, "level": "strict", "message": "no"}
     options = {"type": "autoincrement", "increment": 5, "offset": 3, "lastValue": 48}
     made = restore(store, computedValues=computed, schema=schema, keyOptions=options)
-    again = system(open_store(store.engine.copy())).by_guid(GUID)  # type: ignore[attr-defined]
+    assert isinstance(store.engine, MemoryEngine)
+    again = system(open_store(store.engine.copy())).by_guid(GUID)
     assert again is not None
     for one in (made, again):
         definition = one.info.definition(one.state.counters.last_value)
