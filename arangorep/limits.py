@@ -140,6 +140,9 @@ SYNC_CHUNK_SLOW_S: Final = 10.0
 LEADER_BATCH_TTL_S: Final = 600.0
 """TTL of the batch that a synchronisation holds; renewed at a third of it."""
 
+OPEN_TRIES: Final = 3
+"""A batch that is lost before its inventory came is taken anew so often."""
+
 LEADER_RETRIES: Final = 2
 LEADER_RETRY_WAIT_S: Final = 2.0
 """Requests that may be repeated are tried again when no complete answer came."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arangorep.clock import stopwatch_s
+from arangorep.codec.json import json_text
 from arangorep.data.collections import (
     drop_collection,
     make_way_for_name,
@@ -52,6 +53,7 @@ from arangorep.follower.loading import BulkLoad, Workers
 from arangorep.follower.progress import CollectionProgress, Progress
 from arangorep.follower.site import Site
 from arangorep.limits import (
+    OPEN_TRIES,
     SYNC_CHUNK_BYTES_MAX,
     SYNC_CHUNK_BYTES_MIN,
     SYNC_CHUNK_GROWTH,
@@ -64,7 +66,6 @@ from arangorep.storage.catalog import Collection, Database
 
 USERS = "_users"
 ANALYZERS = "_analyzers"
-OPEN_TRIES = 3
 GONE = (CollectionNotFound.error_num, DatabaseNotFound.error_num)
 
 
@@ -406,7 +407,7 @@ class InitialSyncer:
                     include_system=self._config.includeSystem,
                 )
                 if leader.has(DUMP_FROM):
-                    _check_end(chunk)
+                    _check_end(chunk, json_text(entry.name))
             except NoResponse:
                 # perhaps it was too much at once: documents may have tens of MiB
                 self._chunk_bytes = max(self._chunk_bytes // 4, SYNC_CHUNK_BYTES_MIN)
@@ -460,9 +461,9 @@ class InitialSyncer:
                     await drive(work)
 
 
-def _check_end(chunk: DumpChunk) -> None:
+def _check_end(chunk: DumpChunk, name_json: bytes) -> None:
     """Errors: 500/1400 unless the last document is the one that the header names."""
     start = chunk.body.rfind(b"\n", 0, -1) + 1
-    last = cut_documents([chunk.body[start:-1]], b"").revisions if chunk.body else [0]
+    last = cut_documents([chunk.body[start:-1]], name_json).revisions if chunk.body else [0]
     if last != [chunk.last_included]:
         raise NoResponse("no response: the chunk of a dump lacks its end")

@@ -131,12 +131,14 @@ class BulkLoad:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # not cancelled: a worker that is left within a task would give its answer to the next one
         for task in self._flying:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
-        if self._loaded is not None:
-            self._site.store.end_load(self._loaded)
+            await asyncio.wait([task])
+            if not task.cancelled() and task.exception() is None:
+                _unlink(task.result()[1])
+        loaded, catalog = self._loaded, self._site.store.catalog
+        if loaded is not None and catalog.collection_by_id(loaded.info.id) is loaded:
+            self._site.store.end_load(loaded)
 
     async def add(self, body: bytes) -> None:
         """Take over a chunk."""
@@ -198,6 +200,7 @@ class BulkLoad:
         if is_loaded:
             self.documents += len(answer["revisions"]) // 8
             return
+        _unlink(files)
         for piece in body:
             self.documents += await self._site.store_lines(*self._place, piece)
 
@@ -227,3 +230,9 @@ class BulkLoad:
             last_value=max(answer["last_value"], collection.state.counters.last_value),
         )
         return True
+
+
+def _unlink(files: dict[Family, Path]) -> None:
+    """Remove files that are not taken over."""
+    for path in files.values():
+        path.unlink(missing_ok=True)
