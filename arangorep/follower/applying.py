@@ -120,11 +120,7 @@ class MarkerApplier:
     # -- one marker or run ------------------------------------------------------------
 
     def _apply(self, item: Run | Marker) -> Steps:
-        is_document = isinstance(item, Marker) and item.type in (
-            MarkerType.DOCUMENT,
-            MarkerType.REMOVE,
-        )
-        if is_document and isinstance(item, Marker):
+        if isinstance(item, Marker) and item.type in (MarkerType.DOCUMENT, MarkerType.REMOVE):
             item = run_of(item)
         count = len(item.data) if isinstance(item, Run) else 1
         tick = item.last_tick if isinstance(item, Run) else item.tick
@@ -139,7 +135,10 @@ class MarkerApplier:
             else:
                 yield from self._marker(item)
         except ArangoError as error:
-            self._loose = None  # what came before is lost with it, and asked for again
+            self._loose, self._loose_count = (
+                None,
+                0,
+            )  # what came before is lost with it, and asked for again
             if isinstance(item, Run) and self._ignored_left > 0 and count > 1:
                 for one in singles(item):
                     yield from self._apply(one)
@@ -164,7 +163,6 @@ class MarkerApplier:
                 self._flush()
             if self._loose is None:
                 self._loose = Transaction(self._store, database, grouped=False)
-                self._loose_count = 0
             self._stage(self._loose, collection, run)
             self._loose_tick = run.last_tick
             self._loose_count += len(run.data)
