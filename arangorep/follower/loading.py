@@ -124,6 +124,8 @@ class BulkLoad:
         ] = []
         self._loaded: Collection | None = None
         self._number = 0
+        self._is_torn = False
+        """Whether files were being taken over when it failed."""
         self.documents = 0
         """Stored so far."""
 
@@ -137,6 +139,8 @@ class BulkLoad:
             if not task.cancelled() and task.exception() is None:
                 _unlink(task.result()[1])
         loaded, catalog = self._loaded, self._site.store.catalog
+        if self._is_torn:
+            return  # the note stays: the next start makes the collection whole
         if loaded is not None and catalog.collection_by_id(loaded.info.id) is loaded:
             self._site.store.end_load(loaded)
 
@@ -222,6 +226,7 @@ class BulkLoad:
             await asyncio.get_running_loop().run_in_executor(None, store.engine.sync_log)
             self._loaded = collection
         store.observe_revision(last)
+        self._is_torn = True
         store.load(
             collection,
             files,
@@ -229,6 +234,7 @@ class BulkLoad:
             largest_bytes=answer["largest"],
             last_value=max(answer["last_value"], collection.state.counters.last_value),
         )
+        self._is_torn = False
         return True
 
 

@@ -54,7 +54,7 @@ class Batch:
         if cursor is not None and not cursor.busy and not cursor.fits(after):
             cursor.rows.close()
             cursor = None
-        if after and not self.snapshot.revisions(collection, 0, after, 1):
+        if cursor is None and after and not self.snapshot.revisions(collection, 0, after, 1):
             after = 0  # nothing lies before: the fast way
         if cursor is None and after:
             cursor = DumpCursor(self.snapshot.scan_behind(collection, after), after)

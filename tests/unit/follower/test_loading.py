@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from arangorep.clock import ManualClock
 from arangorep.data.databases import ensure_system_database
 from arangorep.follower.loading import BulkLoad, Workers
 from arangorep.follower.site import Site
+from arangorep.storage.engine import Family
 from arangorep.storage.integrity import findings
+from arangorep.storage.loading import finish_loads
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.rows import build_row
 from arangorep.storage.store import Store
@@ -72,3 +75,39 @@ def test_a_load_that_was_given_up_leaves_its_workers_usable(tmp_path: Path, roun
     assert findings(store) == []
     assert list(store.engine.load_directory.iterdir()) == []
     store.close()
+
+
+def test_files_that_were_taken_over_in_part_are_repaired_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(RocksEngine(tmp_path / "s"), ManualClock())
+    ensure_system_database(store)
+    collection = make_collection(store, "c")
+    place = (collection.info.database_id, collection.info.guid)
+    ingest = store.engine.ingest
+
+    def documents_only(family: Family, files: Sequence[Path]) -> None:
+        if family is not Family.DOCUMENTS:
+            raise Interrupted
+        ingest(family, files)
+
+    monkeypatch.setattr(store.engine, "ingest", documents_only)
+
+    async def work() -> None:
+        site = Site(store, ManualClock(), asyncio.Lock(), asyncio.sleep)
+        workers = Workers(1)
+        try:
+            async with BulkLoad(site, workers, *place) as load:
+                await load.add(lines(0, 1000))
+                await load.finish()
+        finally:
+            await workers.close()
+
+    with pytest.raises(Interrupted):
+        asyncio.run(work())
+    store.close()
+    again = Store(RocksEngine(tmp_path / "s"), ManualClock())
+    finish_loads(again)
+    assert again.catalog.database("_system").find("c").count == 1000
+    assert findings(again) == []
+    again.close()
