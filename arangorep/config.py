@@ -24,6 +24,8 @@ class Config:
     address: str = DEFAULT_ADDRESS
     port: int = DEFAULT_PORT
     root_password: str | None = None
+    jwt_secret: str | None = None
+    """Signs tokens; without one they end with the process."""
     insecure: bool = False
     retention: Retention = field(default_factory=Retention)
     sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT
@@ -39,6 +41,8 @@ class Config:
         """Errors: `StartupError` for an empty password, or none on a public address."""
         if self.root_password == "":
             raise StartupError("the root password is empty; leave the option out for none")
+        if self.jwt_secret == "":
+            raise StartupError("the JWT secret is empty; leave the option out for a random one")
         if self.root_password is None and not self.insecure and not is_loopback(self.address):
             raise StartupError(
                 f"refusing to listen on {self.address} without authentication: "

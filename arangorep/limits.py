@@ -19,6 +19,12 @@ BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
 JSON_DEPTH_MAX: Final = 199
 """Deepest nesting of arrays and objects; deeper: 400 / 600."""
 
+VELOCYPACK_DEPTH_MAX: Final = 200
+"""The same for VelocyPack, where a real server counts one level more (velocypack 6.5): 400 / 600.
+
+What is stored must be sendable as JSON too, so `JSON_DEPTH_MAX` holds for documents either way.
+"""
+
 KEEP_ALIVE_S: Final = 300
 """Idle connections are closed after this."""
 
@@ -40,6 +46,14 @@ STORED_VALUES_MAX: Final = 32
 
 INDEX_TERMS_MAX: Final = 100_000
 """Entries of one document in one unique index: several `[*]` multiply. More: 400 / 32."""
+
+# -- users (data-api 2.1, 2.2) -------------------------------------------------------------------
+
+SESSION_TTL_S: Final = 3600
+"""How long a token of `/_open/auth` is valid."""
+
+TOKEN_RENEWED_S: Final = 150
+"""A token that ends within this is renewed by `/_open/auth/renew`."""
 
 # -- slices: how long one piece of work may hold the event loop ----------------------------------
 
@@ -126,6 +140,15 @@ JOB_RESULT_BYTES_MAX: Final = 64 * 1024 * 1024
 LOOP_MONITOR_INTERVAL_MS: Final = 5
 """How often the event loop's monitor expects its turn."""
 
+LOG_RECORDS_MAX: Final = 2048
+"""Records of the server's own log that `/_admin/log` can show; older ones are forgotten."""
+
+LOG_MESSAGE_CHARS_MAX: Final = 4096
+"""A longer message, or one with a longer traceback, is cut in what `/_admin/log` shows."""
+
+ECHO_BODY_BYTES_MAX: Final = 64 * 1024
+"""Longer bodies are not echoed: 413 (errorNum 413); each byte comes back as up to ten."""
+
 # -- follower (follower 2 to 6) ------------------------------------------------------------
 
 SYNC_CHUNK_BYTES_DEFAULT: Final = 2 * 1024 * 1024
@@ -189,3 +212,38 @@ KEYS_SYNC_WAIT_S_MIN: Final = 180.0
 
 COMPARED_DOCUMENTS_MAX: Final = 100_000
 """More differing revisions of a collection are counted, but their documents are not compared."""
+
+# -- AQL (data-api 9.2, 9.3); beyond any of them: 400 / 32 -------------------------------------------
+
+AQL_TEXT_CHARS_MAX: Final = 128 * 1024
+"""Characters of one query: reading it holds the event loop for some 0.2 s at most."""
+
+AQL_NESTING_MAX: Final = 40
+"""Brackets, calls and branches within each other: at most 13 calls of Python for each of them."""
+
+AQL_CLAUSES_MAX: Final = 50
+"""Clauses of one query: each is a generator that is pulled through those behind it."""
+
+AQL_VALUE_WEIGHT_MAX: Final = 16 * 1024 * 1024
+"""Weight (about bytes of JSON) of one value that an expression makes."""
+
+AQL_WORK_MAX: Final = 64 * 1024 * 1024
+"""Weight of all values that the expressions of one row look through; some 0.5 s at most."""
+
+AQL_RANGE_MAX: Final = 10_000_000
+"""Numbers of a range that a FOR goes through; elsewhere a range is a value and weighs."""
+
+AQL_LIKE_CHARS_MAX: Final = 4096
+"""Characters of a pattern of LIKE."""
+
+AQL_ROWS_HELD_MAX: Final = 250_000
+"""Rows that one SORT or one DISTINCT holds in memory."""
+
+AQL_SORT_RUN_ROWS: Final = 512
+"""Rows that are sorted in one go, about 1 ms; the runs are merged while they are read."""
+
+AQL_ROWS_PER_PAUSE: Final = 200
+"""Rows that a query makes by itself before it offers a pause."""
+
+AQL_WARNINGS_MAX: Final = 10
+"""Warnings kept for one query (the number of a real server)."""

@@ -75,6 +75,11 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File whose first line is root's password; turns authentication on.",
 )
+@click.option(
+    "--jwt-secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the secret that signs tokens, shared by servers that trust each other.",
+)
 @click.option("--insecure", is_flag=True, help="Listen on other than loopback without password.")
 @click.option(
     "--wal-retention-bytes",
@@ -117,6 +122,7 @@ def serve(
     port: int,
     root_password: str | None,
     root_password_file: Path | None,
+    jwt_secret_file: Path | None,
     insecure: bool,
     wal_retention_bytes: int,
     wal_retention_seconds: int,
@@ -138,6 +144,7 @@ def serve(
         address=address,
         port=port,
         root_password=root_password,
+        jwt_secret=None if jwt_secret_file is None else _first_line(jwt_secret_file),
         insecure=insecure,
         retention=Retention(wal_retention_bytes, wal_retention_seconds),
         sync_interval_ms=sync_interval_ms,
@@ -155,7 +162,7 @@ def serve(
 def _first_line(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     if not lines or not lines[0]:
-        raise click.BadParameter(f"{path} holds no password")
+        raise click.BadParameter(f"{path} has an empty first line")
     return lines[0]
 
 

@@ -16,6 +16,11 @@ PIECE_BYTES = 256 * 1024
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
+def is_packed(coding: str) -> bool:
+    """Whether a `Content-Encoding` is one that is unpacked here."""
+    return coding.strip().lower() in _WINDOW_BITS
+
+
 class Decompressor:
     """Unpacks one body. Errors: 400/10 for data that is not of the coding."""
 

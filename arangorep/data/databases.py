@@ -30,8 +30,11 @@ def ensure_system_database(store: Store) -> None:
         _create(store, info, (*SYSTEM_COLLECTIONS, "_users"))
 
 
-def create_database(store: Store, body: object) -> None:
-    """Errors: 400/400, 1208, 1229; 409/1207. Accounts named in `users` are checked, not created."""
+def create_database(store: Store, body: object) -> str:
+    """Returns the name. Accounts named in `users` are checked here, and made by the caller.
+
+    Errors: 400/400, 1208, 1229; 409/1207.
+    """
     if not isinstance(body, dict):
         raise HttpBadParameter("bad parameter: the body must be an object")
     _check_options(body.get("options"))
@@ -45,10 +48,11 @@ def create_database(store: Store, body: object) -> None:
         raise DuplicateName(f"duplicate name: {given}")
     info = DatabaseInfo(store.ticks.next(), names.check_database_name(given))
     _create(store, info, SYSTEM_COLLECTIONS)
+    return info.name
 
 
-def drop_database(store: Store, name: str) -> int:
-    """Drop a database with all its collections; returns its id.
+def drop_database(store: Store, name: str) -> tuple[int, str]:
+    """Drop a database with all its collections; returns its id and name.
 
     Errors: 403/11 for `_system`; 404/1228.
     """
@@ -59,7 +63,7 @@ def drop_database(store: Store, name: str) -> int:
     commit.catalog.append(DropDatabase(database.info.id))
     log_marker(store, commit, MarkerType.DATABASE_DROP, database.identity)
     store.commit(commit)
-    return database.info.id
+    return database.info.id, database.info.name
 
 
 def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...]) -> None:
@@ -96,3 +100,7 @@ def _check_users(users: object) -> None:
             raise HttpBadParameter("bad parameter: a user needs a 'username'")
         if not isinstance(user.get("passwd", ""), str):
             raise HttpBadParameter("bad parameter: 'passwd' must be a string")
+        if not isinstance(user.get("active", True), bool):
+            raise HttpBadParameter("bad parameter: 'active' must be a boolean")
+        if not isinstance(user.get("extra", {}), dict | None):
+            raise HttpBadParameter("bad parameter: 'extra' must be an object")

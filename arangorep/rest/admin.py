@@ -43,6 +43,13 @@ def allow(request: Request, *methods: str) -> None:
         raise MethodNotAllowed
 
 
+def allow_exactly(request: Request, *methods: str) -> None:
+    """For a path with nothing below it. Errors: 404/404, 405/405."""
+    if request.parts:
+        raise HttpNotFound
+    allow(request, *methods)
+
+
 async def version(request: Request) -> Answer:
     """`GET /_api/version`; `details` names the product and its own version."""
     allow(request, "GET")
@@ -72,8 +79,10 @@ async def version(request: Request) -> Answer:
 
 
 async def engine(request: Request) -> Answer:
-    """`GET /_api/engine`: dump tools want to read `rocksdb`."""
+    """`GET /_api/engine[/stats]`: dump tools want to read `rocksdb`. Errors: 400/400, 405/405."""
     allow(request, "GET")
+    if request.parts == ["stats"]:
+        return _engine_stats(request)
     request.require_parts(0)
     return json_answer(
         {
@@ -87,6 +96,13 @@ async def engine(request: Request) -> Answer:
             "endianness": "big",
         }
     )
+
+
+def _engine_stats(request: Request) -> Answer:
+    """RocksDB's own figures, of the store and of each family."""
+    properties = request.store.engine.properties()
+    families = {family.value: figures for family, figures in properties.families.items()}
+    return json_answer({**properties.totals(), "columnFamilies": families})
 
 
 async def server(request: Request) -> Answer:
@@ -108,6 +124,7 @@ async def server(request: Request) -> Answer:
 
 
 async def _set_mode(request: Request) -> Answer:
+    request.require_admin()
     body = await request.json()
     mode = body.get("mode") if isinstance(body, dict) else None
     if mode not in ("default", "readonly"):
@@ -171,6 +188,7 @@ async def compact(request: Request) -> Answer:
     """`PUT /_admin/compact`: rewrites the store's files in a worker thread."""
     allow(request, "PUT")
     request.check_catalog_writable()
+    request.require_admin()
     # a thread cannot be cancelled: the stop waits for it instead
     work = asyncio.ensure_future(asyncio.to_thread(request.store.engine.compact))
     maintenance = request.services.maintenance

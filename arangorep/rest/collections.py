@@ -22,6 +22,7 @@ from arangorep.rest.context import Request
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
 from arangorep.storage.store import Store
+from arangorep.values.account import Level
 from arangorep.values.checksum import document_checksum
 from arangorep.values.revision import revision_text
 
@@ -67,7 +68,7 @@ def _check_name_not_followed(request: Request, body: object) -> None:
 def _list(request: Request) -> Answer:
     hide_system = request.query.flag("excludeSystem")
     listed = (c.info for c in request.database if not (hide_system and c.info.is_system))
-    return result([info.base_info() for info in listed])
+    return result([info.base_info() for info in listed if request.may(info.name, Level.READ)])
 
 
 async def _drop(request: Request) -> Answer:
@@ -81,6 +82,7 @@ async def _drop(request: Request) -> Answer:
             collection,
             allow_system=request.query.flag("isSystem"),
         )
+        request.services.users.forget(request.database_name, collection.info.name)
     return ok({"id": str(collection.info.id)})
 
 

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arangorep.auth.basic import Authenticator
+from arangorep.auth.authenticator import Authenticator
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
+from arangorep.data.users import UserDirectory
 from arangorep.errors import Forbidden, HttpBadParameter, ReadOnly
 from arangorep.follower.appliers import Appliers
 from arangorep.leader.batches import BatchRegistry
@@ -18,8 +19,10 @@ from arangorep.pacing import GroupSync, LoopMonitor
 from arangorep.protocol.params import Query, parse_client_id
 from arangorep.rest.answer import Answer
 from arangorep.rest.jobs import JobRegistry
+from arangorep.rest.observation import Observation
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
+from arangorep.values.account import Identity, Level
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class Services:
     store: Store
     clock: Clock
     authenticator: Authenticator
+    users: UserDirectory
     clients: ReplicationClients
     batches: BatchRegistry
     jobs: JobRegistry
@@ -47,6 +51,9 @@ class Services:
     stopping: bool = False
     maintenance: set[asyncio.Future[None]] = field(default_factory=set)
     """Work of threads on the store; it must end before the store is closed."""
+    observation: Observation = field(kw_only=True)
+    shut_down: Callable[[], None] | None = None
+    """Begins a clean stop of the process; set by whoever runs the server as one."""
 
 
 @dataclass(slots=True)
@@ -61,7 +68,12 @@ class Request:
     query: Query
     headers: Mapping[str, str]
     read_body: Callable[[], Awaitable[bytes]]
-    user: str = "root"
+    identity: Identity
+
+    @property
+    def user(self) -> str:
+        """The name of who sent this; `root` for superusers."""
+        return self.identity.user
 
     @property
     def store(self) -> Store:
@@ -73,8 +85,10 @@ class Request:
         return self.services.store.catalog.database(self.database_name)
 
     def collection(self, text: str) -> Collection:
-        """Errors: 404/1203, 404/1228."""
-        return self.database.find(text)
+        """A collection that the user may read. Errors: 404/1203, 404/1228, 403/11."""
+        collection = self.database.find(text)
+        self.check_collection_level(collection.info.name, Level.READ)
+        return collection
 
     async def json(self) -> Any:
         """The body as JSON, None when there is none. Errors: 400/600."""
@@ -104,10 +118,31 @@ class Request:
             raise HttpBadParameter(f"bad parameter: expecting {count} path parts")
 
     def writable_collection(self, text: str) -> Collection:
-        """A collection that users may change. Errors: 404/1203, 404/1228, 403/1004."""
-        collection = self.collection(text)
+        """A collection that the user may change. Errors: 404/1203, 404/1228, 403/11, 403/1004."""
+        collection = self.database.find(text)
+        self.check_collection_level(collection.info.name, Level.WRITE)
         self.check_not_followed(collection.info.name)
         return collection
+
+    def may(self, collection: str, level: Level) -> bool:
+        """Whether the user has this level on a collection of the request's database."""
+        return self.identity.collection_level(self.database_name, collection) >= level
+
+    def check_collection_level(self, collection: str, level: Level) -> None:
+        """Errors: 403/11."""
+        if not self.may(collection, level):
+            verb = "change" if level is Level.WRITE else "read"
+            raise Forbidden(f"forbidden: user may not {verb} collection '{collection}'")
+
+    def require_admin(self) -> None:
+        """Errors: 403/11 for users who may not write into `_system`."""
+        if not self.identity.is_admin:
+            raise Forbidden("forbidden: this is for administrators")
+
+    def require_database_write(self) -> None:
+        """Errors: 403/11 for users who may only read the database."""
+        if self.identity.database_level(self.database_name) is not Level.WRITE:
+            raise Forbidden("forbidden: user may not change the database")
 
     def check_documents_writable(self) -> None:
         """Errors: 403/1004 in read-only mode."""
@@ -135,9 +170,10 @@ class Request:
             raise ReadOnly("read-only: all databases are replicated from a leader")
 
     def check_catalog_writable(self) -> None:
-        """Errors: 403/11 in read-only mode."""
+        """Errors: 403/11 in read-only mode, and for users who may only read the database."""
         if self.services.read_only:
             raise Forbidden("forbidden: the server is in read-only mode")
+        self.require_database_write()
 
 
 Handler = Callable[[Request], Awaitable[Answer]]

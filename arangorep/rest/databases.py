@@ -49,7 +49,10 @@ def _show(request: Request) -> Answer:
         raise BadParameter(f"bad parameter: unknown word '{word}'")
     if not word:
         _require_system(request)
-    return result([database.info.name for database in request.store.catalog.databases])
+    names = [database.info.name for database in request.store.catalog.databases]
+    if word:
+        names = [name for name in names if request.identity.database_level(name)]
+    return result(names)
 
 
 async def _create(request: Request) -> Answer:
@@ -58,12 +61,14 @@ async def _create(request: Request) -> Answer:
     async with request.services.write_lock:
         request.check_databases_not_followed()
         try:
-            create_database(request.store, body)
+            name = create_database(request.store, body)
         except (Forbidden, DuplicateName):
             raise
         except ArangoError as error:
             error.http_status = 400  # everything else is a 400 here (data-api 4.2)
             raise
+        users = body.get("users") if isinstance(body, dict) else None
+        request.services.users.grant_new_database(name, users, request.user)
     return result(True, 201)
 
 
@@ -72,7 +77,8 @@ async def _drop(request: Request) -> Answer:
     services = request.services
     async with services.write_lock:
         request.check_databases_not_followed()
-        database_id = drop_database(request.store, request.parts[0])
+        database_id, name = drop_database(request.store, request.parts[0])
+        services.users.forget(name)
     await services.appliers.forget_database(database_id)
     request.services.clients.forget_database(database_id)
     return result(True)

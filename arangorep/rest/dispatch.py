@@ -6,14 +6,17 @@ dict; the order of checks is that of data-api 1.1.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 
+from arangorep.auth.authenticator import NOBODY
+from arangorep.clock import stopwatch_s
+from arangorep.codec.compression import is_packed
 from arangorep.errors import (
     ArangoError,
     CorruptionError,
+    DatabaseNotFound,
     Forbidden,
     HttpNotFound,
     InternalError,
@@ -25,6 +28,7 @@ from arangorep.protocol.params import Query, decode_part
 from arangorep.rest.answer import Answer, error_answer
 from arangorep.rest.context import Handler, Request, Services
 from arangorep.rest.routes import ROUTES
+from arangorep.values.account import Identity
 from arangorep.values.database import SYSTEM_DATABASE
 from arangorep.values.revision import decode_hlc, encode_hlc
 
@@ -33,9 +37,9 @@ log = logging.getLogger("arangorep.rest")
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 OPEN_PATHS = ("/_open/", "/_admin/aardvark")
 AVAILABILITY = "/_admin/server/availability"
+ANY_DATABASE_PATHS = ("/_api/user", "/_api/cluster/endpoints")
+"""What users may call below a database that they have no right on (data-api 1.1)."""
 HLC_COUNTER_BITS = 20
-CHECKS_AT_ONCE = 2
-"""Password checks running at once: each takes a thread for some 50 ms."""
 
 
 class Dispatcher:
@@ -43,7 +47,7 @@ class Dispatcher:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._count = services.observation.counters.answered
 
     async def answer(
         self,
@@ -53,10 +57,13 @@ class Dispatcher:
         read_body: Callable[[], Awaitable[bytes]],
     ) -> Answer:
         """Never raises: every failure is an answer."""
+        started_s = stopwatch_s()
         try:
-            return await self._answer(method, target, request_headers, read_body)
+            answer = await self._answer(method, target, request_headers, read_body)
         except Exception as error:
-            return answer_to(error)
+            answer = answer_to(error)
+        self._count(method, answer, stopwatch_s() - started_s)
+        return answer
 
     async def _answer(
         self,
@@ -70,10 +77,13 @@ class Dispatcher:
             return _options(request_headers)
         raw_path, raw_query = split_target(target)
         database_name, path = split_database(raw_path)
-        await self._authenticate(path, request_headers)
+        identity = self._identify(path, database_name, request_headers)
         if services.stopping:
             raise ShuttingDown
-        services.store.catalog.database(database_name)
+        if not services.store.catalog.has_database(database_name):
+            if not identity.database_level(database_name):
+                raise _not_authorized(request_headers)
+            raise DatabaseNotFound
         handler, parts = find_handler(path)
         request = Request(
             services,
@@ -84,6 +94,7 @@ class Dispatcher:
             Query(raw_query),
             request_headers,
             read_body,
+            identity,
         )
         hlc = request_headers.get(headers.HLC)
         if hlc is not None:
@@ -96,26 +107,34 @@ class Dispatcher:
             answer.headers[headers.HLC] = encode_hlc(services.store.last_revision)
         return answer
 
-    async def _authenticate(self, path: str, request_headers: Mapping[str, str]) -> None:
-        """Errors: 401/11 with the two challenges (leader-api 10.4)."""
+    def _identify(
+        self, path: str, database_name: str, request_headers: Mapping[str, str]
+    ) -> Identity:
+        """Who asks, after checking that they may ask here.
+
+        Errors: 401/11 with the challenge; 403/11 for a packed body of nobody (data-api 1.1, 1.5).
+        """
         authenticator = self._services.authenticator
-        if not authenticator.enabled:
-            return
-        authorization = request_headers.get("Authorization", "")
-        if authorization and authenticator.remembers(authorization):
-            return
+        identity = authenticator.identify(request_headers.get("Authorization", ""))
+        if identity.allowed_paths is not None and path not in identity.allowed_paths:
+            identity = NOBODY
         if path in ("/", AVAILABILITY) or path.startswith(OPEN_PATHS):
-            return
-        if authorization:
-            async with self._checks:
-                if await asyncio.to_thread(authenticator.check, authorization):
-                    return
-        challenge = {}
-        if headers.OMIT_WWW_AUTHENTICATE not in request_headers:
-            challenge["Www-Authenticate"] = 'Basic realm="ArangoDB", Bearer token_type="JWT"'
-        raise Forbidden(
-            "not authorized to execute this request", http_status=401, headers=challenge
-        )
+            if identity.is_anonymous and is_packed(request_headers.get("Content-Encoding", "")):
+                raise Forbidden
+            return identity
+        if identity.is_anonymous:
+            raise _not_authorized(request_headers)
+        if not path.startswith(ANY_DATABASE_PATHS) and not identity.database_level(database_name):
+            raise _not_authorized(request_headers)
+        return identity
+
+
+def _not_authorized(request_headers: Mapping[str, str]) -> Forbidden:
+    """401/11 (leader-api 10.4)."""
+    challenge = {}
+    if headers.OMIT_WWW_AUTHENTICATE not in request_headers:
+        challenge["Www-Authenticate"] = 'Basic realm="ArangoDB", Bearer token_type="JWT"'
+    return Forbidden("not authorized to execute this request", http_status=401, headers=challenge)
 
 
 async def guarded(run: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -188,6 +207,7 @@ async def _start_job(request: Request, handler: Handler, wanted: str) -> Answer:
         jobs.start_detached(lambda: guarded(lambda: handler(request)))
     else:
         return await handler(request)
+    request.services.observation.counters.async_requests += 1
     return accepted
 
 

@@ -17,6 +17,7 @@ from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, ok
 from arangorep.rest.context import Request
 from arangorep.storage.catalog import Collection
+from arangorep.values.account import Level
 from arangorep.values.index import edge_index, primary_index
 
 EDGE = 3
@@ -84,10 +85,12 @@ def _show(collection: Collection, handle: str) -> dict[str, Any]:
 
 async def _create(request: Request) -> Answer:
     request.check_documents_writable()
-    collection = _query_collection(request)
+    request.require_database_write()
+    _query_collection(request)
     body = await request.json()
     async with request.services.write_lock:
         collection = _query_collection(request)
+        request.check_collection_level(collection.info.name, Level.WRITE)
         request.check_not_followed(collection.info.name)
         try:
             index, is_new = await drive(
@@ -104,6 +107,7 @@ async def _create(request: Request) -> Answer:
 
 async def _drop(request: Request) -> Answer:
     request.check_documents_writable()
+    request.require_database_write()
     collection = _path_collection(request)
     handle = request.parts[1]
     if "/" in handle:
@@ -112,6 +116,7 @@ async def _drop(request: Request) -> Answer:
             raise CrossCollectionRequest
     async with request.services.write_lock:
         collection = _path_collection(request)
+        request.check_collection_level(collection.info.name, Level.WRITE)
         request.check_not_followed(collection.info.name)
         index_id = drop_index(request.store, request.database, collection, handle)
     return ok({"id": f"{collection.info.name}/{index_id}"})

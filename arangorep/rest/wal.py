@@ -21,6 +21,7 @@ DONE = {"error": False, "code": 200, "result": {}}
 
 async def handle(request: Request) -> Answer:
     """Errors: 400/400 for every wrong command or method."""
+    request.require_admin()
     word = request.parts[0] if len(request.parts) == 1 else ""
     services = request.services
     match request.method, word:
@@ -85,7 +86,9 @@ async def _tail(request: Request) -> Answer:
     )
     found = await drive(tail(services.store, wanted, visibility))
     _track(request, client, after)
-    return tail_answer(found)
+    answer = tail_answer(found)
+    services.observation.counters.tailed(answer.length)
+    return answer
 
 
 def _check_transactions(body: object) -> None:

@@ -37,6 +37,7 @@ class Server:
         except BaseException:
             self.node.close()
             raise
+        self.node.services.observation.log_book.install()
         self._background = Background(self.node)
         self._background.start()
         if self._config.start_appliers:
@@ -58,6 +59,7 @@ class Server:
         host = f"[{address}]" if ":" in address else address
         self.url = f"http://{host}:{self._runner.addresses[0][1]}"
         self.node.services.endpoint = self.url
+        self.node.services.observation.connections = lambda: len(self._http.connections)
 
     async def stop(self) -> None:
         """Let requests in flight finish, then sync and close the store."""
@@ -74,6 +76,7 @@ class Server:
         await asyncio.gather(*services.maintenance, return_exceptions=True)
         with contextlib.suppress(Exception):  # a sync that still runs in its thread ends first
             await services.group_sync.wait()
+        services.observation.log_book.uninstall()
         async with services.write_lock:
             self.node.close()
 

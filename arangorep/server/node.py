@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 from arangorep import __version__
-from arangorep.auth.basic import Authenticator
+from arangorep.auth.authenticator import Authenticator
+from arangorep.auth.tokens import Tokens
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.indexes import remove_unfinished
+from arangorep.data.users import UserDirectory
 from arangorep.follower.applier import Connect
 from arangorep.follower.appliers import Appliers
 from arangorep.follower.leader import Sleep
@@ -21,10 +24,15 @@ from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
 from arangorep.pacing import GroupSync, LoopMonitor
 from arangorep.rest.context import Services
 from arangorep.rest.jobs import JobRegistry
+from arangorep.rest.log_book import LogBook
+from arangorep.rest.observation import Observation
+from arangorep.server.options import describe_options
 from arangorep.storage.engine import Engine
 from arangorep.storage.loading import finish_loads
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
+
+JWT_SECRET_BYTES = 32
 
 
 class Node:
@@ -47,12 +55,17 @@ class Node:
         finish_loads(self.store)
         remove_unfinished(self.store)
         ensure_system_database(self.store)
+        users = UserDirectory(self.store)
+        users.ensure_root(config.root_password)
+        self.tokens = Tokens(config.jwt_secret or secrets.token_hex(JWT_SECRET_BYTES))
+        enabled = config.root_password is not None
         write_lock = asyncio.Lock()
         clients = ReplicationClients(self.clock)
         self.services = Services(
             store=self.store,
             clock=self.clock,
-            authenticator=Authenticator(config.root_password),
+            authenticator=Authenticator(users, self.tokens, self.clock, enabled=enabled),
+            users=users,
             clients=clients,
             batches=BatchRegistry(self.store, self.clock, clients),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
@@ -63,6 +76,13 @@ class Node:
             version=REPORTED_VERSION,
             product_version=__version__,
             writable_follower=config.writable_follower,
+            observation=Observation(
+                log_book=LogBook(self.clock),
+                started_us=self.clock.monotonic_us(),
+                data_directory=config.data_directory,
+                retention=config.retention,
+                options=describe_options(config),
+            ),
         )
 
     def _appliers(self, write_lock: asyncio.Lock) -> Appliers:

@@ -9,6 +9,7 @@ afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +37,24 @@ class WriteSet:
     def __init__(self) -> None:
         self.ranges: list[tuple[Family, bytes, bytes]] = []
         self.entries: dict[Family, dict[bytes, bytes | None]] = {family: {} for family in Family}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProperties:
+    """Figures an engine keeps about itself, by RocksDB's names (`rocksdb.estimate-num-keys`)."""
+
+    whole: dict[str, int]
+    """What there is once for the whole store."""
+    families: dict[Family, dict[str, int]]
+    """What each family has of its own; the sum over all is the store's."""
+
+    def totals(self) -> dict[str, int]:
+        """Every figure of the store, those of the families summed."""
+        totals = dict(self.whole)
+        for figures in self.families.values():
+            for name, value in figures.items():
+                totals[name] = totals.get(name, 0) + value
+        return totals
 
 
 class Scan(Protocol):
@@ -133,6 +152,10 @@ class Engine(Protocol):
 
     def size_bytes(self) -> int:
         """Bytes of the store's files on disk, live or still pinned."""
+        ...
+
+    def properties(self) -> EngineProperties:
+        """What the engine tells about itself now; a figure it does not have is left out."""
         ...
 
     def close(self) -> None:

@@ -45,12 +45,14 @@ class FrozenState:
 class CollectionState:
     """Live counters and revision tree of one collection."""
 
-    __slots__ = ("_kept", "counters", "epoch", "tree", "tree_dirty")
+    __slots__ = ("_kept", "changes", "counters", "epoch", "tree", "tree_dirty")
 
     def __init__(self, counters: Counters, tree: RevisionTree) -> None:
         self.counters = counters
         self.tree = tree
         self.tree_dirty = False
+        self.changes = 0
+        """Commits that touched the documents since the start."""
         self.epoch = 0
         self._kept: list[tuple[int, FrozenState]] = []
 

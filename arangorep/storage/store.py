@@ -178,6 +178,7 @@ class Store:
             state.tree = build_tree(self.engine, collection)
         state.counters = counters
         state.tree_dirty = True
+        state.changes += 1
         self.largest_bytes = max(self.largest_bytes, counters.largest_bytes)
 
     def _write_catalog(self, commit: Commit) -> None:
@@ -254,6 +255,7 @@ class Store:
         collection.state.tree.insert_sorted_array(revisions)
         collection.state.counters = counters
         collection.state.tree_dirty = True
+        collection.state.changes += 1
         self.largest_bytes = max(self.largest_bytes, largest_bytes)
         self.write_meta(
             {

@@ -160,8 +160,6 @@ def test_the_loop_monitor(system: Api) -> None:
         ("PUT", "/_api/simple/all"),
         ("GET", "/_api/edges/e"),
         ("POST", "/_api/transaction/begin"),
-        ("GET", "/_api/user"),
-        ("POST", "/_open/auth"),
         ("POST", "/_api/token/root"),
         ("POST", "/_api/view"),
         ("POST", "/_api/analyzer"),

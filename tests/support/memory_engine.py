@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from arangorep.storage.engine import Family, WriteSet
+from arangorep.storage.engine import EngineProperties, Family, WriteSet
 
 
 class _Rows:
@@ -139,6 +139,13 @@ class MemoryEngine:
             for content in self._live.values()
             for key, value in content.items()
         )
+
+    def properties(self) -> EngineProperties:
+        counts = {
+            family: {"rocksdb.estimate-num-keys": len(content)}
+            for family, content in self._live.items()
+        }
+        return EngineProperties({}, counts)
 
     def close(self) -> None:
         """There is nothing to release; a store opened on a closed one finds everything."""

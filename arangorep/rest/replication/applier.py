@@ -15,10 +15,13 @@ from arangorep.rest.context import Request
 def _applier(request: Request) -> Applier:
     """The database's applier, or with `global=true` that of all. Errors: 403/11."""
     appliers = request.services.appliers
+    if request.method != "GET":
+        request.require_database_write()
     if not request.query.flag("global"):
         return appliers.of(request.database.info.name)
     if not request.database.info.is_system:
         raise Forbidden("forbidden: the global applier is only reached from _system")
+    request.require_admin()
     return appliers.whole
 
 

@@ -34,7 +34,9 @@ async def handle(request: Request) -> Answer:
     if "batchId" not in query:
         raise HttpBadParameter("replication dump - request misses batchId", http_status=404)
     with request.services.batches.use(query.number("batchId")) as batch:
-        return _answer(await _read(request, batch, request.collection(name)))
+        answer = _answer(await _read(request, batch, request.collection(name)))
+    request.services.observation.counters.dumped(answer.length)
+    return answer
 
 
 async def _read(request: Request, batch: Batch, collection: Collection) -> DumpChunk:

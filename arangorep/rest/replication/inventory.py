@@ -15,6 +15,7 @@ from arangorep.leader.inventory import (
 from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
+from arangorep.values.account import Level
 from arangorep.values.visibility import Filter, system_filter
 
 
@@ -26,6 +27,8 @@ async def handle(request: Request) -> Answer:
     is_global = query.flag("global")
     if is_global and not request.database.info.is_system:
         raise Forbidden("global inventory can only be fetched from within _system database")
+    if is_global:
+        request.require_admin()  # the filter knows the levels of one database only
     with services.batches.use(query.number("batchId"), long=True) as batch:
         return json_answer(await _inventory(request, batch, is_global=is_global))
 
@@ -47,11 +50,17 @@ async def _inventory(request: Request, batch: Batch, *, is_global: bool) -> dict
 
 async def cluster(request: Request) -> Answer:
     """The published array, also on a single server."""
-    return json_answer(await drive(cluster_inventory(request.database, _filter(request))))
+    answer = json_answer(await drive(cluster_inventory(request.database, _filter(request))))
+    request.services.observation.counters.cluster_inventory_requests += 1
+    return answer
 
 
 def _filter(request: Request) -> Filter:
-    return system_filter(
+    """What the request wants to see, of what the user may read (leader-api 1.3)."""
+    shown = system_filter(
         include_system=request.query.flag("includeSystem", True),
         include_foxx_queues=request.query.flag("includeFoxxQueues"),
     )
+    if request.identity.is_admin:
+        return shown
+    return lambda name: shown(name) and request.may(name, Level.READ)
