@@ -127,6 +127,23 @@ REVISION_DOCUMENTS_BYTES_MAX: Final = 16 * 1024 * 1024
 TREE_DEPTH_MAX: Final = 8
 """Deepest revision tree a reader accepts (revision-tree 8.1)."""
 
+# -- stream transactions (data-api 10.1) ---------------------------------------------------------
+
+STREAM_IDLE_S: Final = 60.0
+"""A stream transaction that is not used for so long is aborted."""
+
+STREAM_LOCK_WAIT_S_DEFAULT: Final = 900.0
+"""How long a writer waits for a collection that another transaction has to itself."""
+
+STREAM_BYTES_MAX: Final = 512 * 1024 * 1024
+"""Changes of one transaction, held in memory until the commit. More: 400 / 32."""
+
+STREAMS_MAX: Final = 1024
+"""Transactions running at once; each pins a snapshot. One more: 400 / 32."""
+
+STREAMS_REMEMBERED: Final = 4096
+"""Ended transactions whose state can still be asked for."""
+
 # -- asynchronous jobs (leader-api 0) ------------------------------------------------------------
 
 JOBS_MAX: Final = 4096
@@ -213,13 +230,13 @@ KEYS_SYNC_WAIT_S_MIN: Final = 180.0
 COMPARED_DOCUMENTS_MAX: Final = 100_000
 """More differing revisions of a collection are counted, but their documents are not compared."""
 
-# -- AQL (data-api 9.2, 9.3); beyond any of them: 400 / 32 -------------------------------------------
+# -- AQL (data-api 9.2, 9.3); beyond any of them: 400 / 32 -----------------------------------------
 
 AQL_TEXT_CHARS_MAX: Final = 128 * 1024
 """Characters of one query: reading it holds the event loop for some 0.2 s at most."""
 
 AQL_NESTING_MAX: Final = 40
-"""Brackets, calls and branches within each other: at most 13 calls of Python for each of them."""
+"""Brackets, calls and branches within each other: at most 14 calls of Python for each of them."""
 
 AQL_CLAUSES_MAX: Final = 50
 """Clauses of one query: each is a generator that is pulled through those behind it."""
@@ -232,6 +249,9 @@ AQL_WORK_MAX: Final = 64 * 1024 * 1024
 
 AQL_RANGE_MAX: Final = 10_000_000
 """Numbers of a range that a FOR goes through; elsewhere a range is a value and weighs."""
+
+AQL_NUMBER_CHARS_MAX: Final = 1024
+"""Longer strings are no numbers to arithmetic."""
 
 AQL_LIKE_CHARS_MAX: Final = 4096
 """Characters of a pattern of LIKE."""

@@ -78,6 +78,22 @@ class GroupSync:
             self._running = None
 
 
+class Signal:
+    """Wakes everybody who waits, now and then again."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Return at the next `fire`."""
+        await self._event.wait()
+
+    def fire(self) -> None:
+        """Wake all who wait now."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+
 class LoopMonitor:
     """Notices when the event loop was held: how late its own timer comes.
 

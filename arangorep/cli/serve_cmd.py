@@ -188,6 +188,7 @@ async def _serve(config: Config) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)
+        server.node.services.shut_down = stop.set
         _greet(server, config)
         await stop.wait()
         click.echo("stopping: finishing requests, flushing the log")

@@ -98,9 +98,9 @@ def _check_users(users: object) -> None:
             raise HttpBadParameter("bad parameter: an entry of 'users' must be an object")
         if not isinstance(user.get("username", user.get("user")), str):
             raise HttpBadParameter("bad parameter: a user needs a 'username'")
-        if not isinstance(user.get("passwd", ""), str):
+        if not isinstance(user.get("passwd"), str | None):
             raise HttpBadParameter("bad parameter: 'passwd' must be a string")
-        if not isinstance(user.get("active", True), bool):
+        if not isinstance(user.get("active"), bool | None):
             raise HttpBadParameter("bad parameter: 'active' must be a boolean")
-        if not isinstance(user.get("extra", {}), dict | None):
+        if not isinstance(user.get("extra"), dict | None):
             raise HttpBadParameter("bad parameter: 'extra' must be an object")

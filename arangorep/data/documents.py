@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 from arangorep.data.bulk import InsertedBlock, insert_block
+from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import CollectionWriter, Transaction, body_of
 from arangorep.errors import (
     ArangoError,
@@ -166,6 +167,7 @@ class DocumentWriter:
         key = key_of(item)
         old_revision = self._find(key)
         self._check_revision(key, old_revision, _given_revision(item))
+        self._writer.check_claim(key.encode())
         old = self._present(old_revision)
         self._writer.remove(key.encode(), old_revision)
         return WriteResult(key, old_revision, 0, None, old)
@@ -263,8 +265,15 @@ def check_revision(collection: Collection, key: str, current: int, given: object
         raise Conflict(extra={**identity, "_rev": revision_text(current)})
 
 
-def read_document(store: Store, collection: Collection, key: str) -> tuple[int, bytes]:
+def read_document(
+    store: Store, collection: Collection, key: str, stream: StreamTransaction | None = None
+) -> tuple[int, bytes]:
     """Revision and bytes of a document as clients see it. Errors: 404/1202."""
+    if stream is not None:
+        seen = stream.document(collection, key.encode()) if is_key(key) else None
+        if seen is None:
+            raise DocumentNotFound
+        return seen
     found = None
     if is_key(key):
         found = store.engine.get(Family.PRIMARY, collection.prefix + key.encode())

@@ -14,6 +14,7 @@ from typing import Any
 from arangorep.codec.json import dumps, loads_shallow
 from arangorep.data.collections import truncate_collection
 from arangorep.data.documents import DocumentWriter, WriteOptions
+from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import EDGE, Transaction
 from arangorep.errors import ArangoError, CorruptedJson, HttpBadParameter, InvalidEdgeAttribute
 from arangorep.limits import IMPORT_ROWS_PER_COMMIT
@@ -77,20 +78,26 @@ EMPTY = Unreadable("")
 
 
 def import_documents(
-    store: Store, database: Database, collection: Collection, data: bytes, options: ImportOptions
+    store: Store,
+    database: Database,
+    collection: Collection,
+    data: bytes,
+    options: ImportOptions,
+    stream: StreamTransaction | None = None,
 ) -> Generator[None, None, ImportCounts]:
-    """Import `data`; the caller holds the write lock throughout.
+    """Import `data`, in `stream` if there is one; the caller holds the write lock throughout.
 
     Errors: 400/400, 400/600 for a body of the wrong shape; with `complete` the error of the first
     document that fails, and nothing is stored.
     """
     documents = _documents(data, options)
     block = list(islice(documents, IMPORT_ROWS_PER_COMMIT))  # a wrong shape shows before any change
-    if options.overwrite and not options.complete:
+    is_whole = options.complete or stream is not None
+    if options.overwrite and not is_whole:
         # on its own: a follower refuses to truncate inside of a transaction
         truncate_collection(store, database, collection)
-    run = _Import(store, database, collection, options)
-    if options.overwrite and options.complete:
+    run = _Import(store, database, collection, options, stream)
+    if options.overwrite and is_whole:
         yield from run.remove_all()
     position = options.line_offset
     while block:
@@ -110,35 +117,46 @@ class _Import:
     """One run: the current transaction and the counts so far."""
 
     def __init__(
-        self, store: Store, database: Database, collection: Collection, options: ImportOptions
+        self,
+        store: Store,
+        database: Database,
+        collection: Collection,
+        options: ImportOptions,
+        stream: StreamTransaction | None,
     ) -> None:
         self.counts = ImportCounts()
         self._store, self._database = store, database
         self._collection, self._options = collection, options
+        self._stream = stream
         self._write_options = WriteOptions(
             overwrite_mode=options.on_duplicate if options.on_duplicate != "error" else ""
         )
         self._begin()
 
     def _begin(self) -> None:
-        self.transaction = Transaction(self._store, self._database, grouped=True)
+        self.transaction = self._stream or Transaction(self._store, self._database, grouped=True)
         self._writer = DocumentWriter(self.transaction, self._collection, self._write_options)
 
     def remove_all(self) -> Generator[None, None, None]:
         """Remove every document as part of the transaction, one by one."""
         writer = self.transaction.writer(self._collection)
+        if self._stream is not None:
+            writer.clear()
+            return
         cursor = self._store.engine.cursor(Family.PRIMARY)
         start = self._collection.prefix
         while rows := cursor.items(start, self._collection.document_end, IMPORT_ROWS_PER_COMMIT):
             for key, revision in rows:
+                writer.check_claim(key[8:])
                 writer.remove(key[8:], int.from_bytes(revision, "big"))
             start = rows[-1][0] + b"\0"
             yield
         cursor.close()
 
     def commit(self) -> None:
-        self.transaction.commit()
-        self._begin()
+        if self._stream is None:
+            self.transaction.commit()
+            self._begin()
 
     def add(self, document: object, position: int) -> None:
         """Store one document or count why not; `position` is 0-based."""

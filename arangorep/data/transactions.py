@@ -13,7 +13,7 @@ from typing import Any
 
 from arangorep.codec.json import check_depth, json_text, loads_shallow, may_be_too_deep
 from arangorep.data.markers import log_marker
-from arangorep.errors import CorruptionError, UniqueConstraintViolated
+from arangorep.errors import Conflict, CorruptionError, UniqueConstraintViolated
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit
@@ -107,6 +107,8 @@ class CollectionWriter:
             tid,
         )
         self._changed = False
+        self._owner = 0
+        """Whose claims are no obstacle; stream transactions have an id."""
         self._greatest_put = b""
         """The greatest key that this transaction put."""
         self.newest_revision = collection.state.counters.revision
@@ -158,8 +160,16 @@ class CollectionWriter:
 
     @property
     def takes_blocks(self) -> bool:
-        """Whether `put_block` may be used: nothing to enforce, no edges."""
-        return not self.is_edge and not self._unique
+        """Whether `put_block` may be used: nothing to enforce, no edges, no claims of others."""
+        return not self.is_edge and not self._unique and not self.collection.locks
+
+    def check_claim(self, key: bytes) -> None:
+        """Errors: 409/1200 when another stream transaction has claimed the document's key."""
+        self._check_claim(self._prefix + key)
+
+    def _check_claim(self, entry: bytes) -> None:
+        if self.collection.locks.get(entry, self._owner) != self._owner:
+            raise Conflict("conflict: another transaction has written the document")
 
     def are_free(self, names: list[bytes]) -> bool:
         """Whether no document has one of these keys, and no key stands twice."""
@@ -199,6 +209,8 @@ class CollectionWriter:
         row = build_row(key, name, revision_text(revision).encode(), body, edge)
         if may_be_too_deep(row):
             check_depth(body)
+        if self.collection.locks:
+            self._check_claims(key, row)
         self.put_row(key, old_revision, revision, row)
         return revision, row
 
@@ -295,6 +307,12 @@ class CollectionWriter:
         if delta.inserted:
             delta.revision = max(delta.revision, self.newest_revision)
         return True
+
+    def _check_claims(self, key: bytes, row: bytes) -> None:
+        self.check_claim(key)
+        if self._unique:
+            for _, entry in self._entries(_content(row)):
+                self._check_claim(entry)
 
     def _forget(self, old_revision: int) -> None:
         self._documents[self._prefix + old_revision.to_bytes(8, "big")] = None

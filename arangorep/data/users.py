@@ -251,22 +251,23 @@ def _documents(store: Store, collection: Collection) -> Iterable[Members]:
 
 
 def _members(body: object) -> Members:
+    """What is given; null is not. Errors: 400/400."""
     if not isinstance(body, dict):
         raise HttpBadParameter("bad parameter: the body must be an object")
-    return body
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _wishes(members: Mapping[str, Any]) -> tuple[str, bool, Members]:
     """Password, `active` and `extra`, defaults filled in. Errors: 400/10."""
     password, active = members.get("passwd", ""), members.get("active", True)
-    extra = members.get("extra")
+    extra = members.get("extra", {})
     if not isinstance(password, str):
         raise BadParameter("bad parameter: 'passwd' must be a string")
     if not isinstance(active, bool):
         raise BadParameter("bad parameter: 'active' must be a boolean")
-    if extra is not None and not isinstance(extra, dict):
+    if not isinstance(extra, dict):
         raise BadParameter("bad parameter: 'extra' must be an object")
-    return password, active, extra or {}
+    return password, active, extra
 
 
 def _object(value: object) -> Members:

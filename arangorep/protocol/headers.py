@@ -5,6 +5,7 @@ from typing import Final
 CHECK_MORE: Final = "x-arango-replication-checkmore"
 LAST_INCLUDED: Final = "x-arango-replication-lastincluded"
 LAST_SCANNED: Final = "x-arango-replication-lastscanned"
+TRANSACTION_ID: Final = "x-arango-trx-id"
 LAST_TICK: Final = "x-arango-replication-lasttick"
 FROM_PRESENT: Final = "x-arango-replication-frompresent"
 DUMP_FROM: Final = "dump-from"

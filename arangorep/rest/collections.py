@@ -19,6 +19,7 @@ from arangorep.limits import SCAN_ROWS_MAX
 from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, ok, result
 from arangorep.rest.context import Request
+from arangorep.rest.writing import writing
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
 from arangorep.storage.store import Store
@@ -112,7 +113,9 @@ async def _show_properties(request: Request, collection: Collection) -> dict[str
 
 
 async def _show_count(request: Request, collection: Collection) -> dict[str, Any]:
-    return {**_properties(collection), "count": collection.count}
+    with request.stream() as stream:
+        count = collection.count if stream is None else stream.count(collection)
+    return {**_properties(collection), "count": count}
 
 
 async def _show_figures(request: Request, collection: Collection) -> dict[str, Any]:
@@ -191,9 +194,13 @@ async def _base_info(request: Request, collection: Collection) -> dict[str, Any]
 
 async def _truncate(request: Request, collection: Collection) -> dict[str, Any]:
     request.check_documents_writable()
-    async with request.services.write_lock:
-        collection = request.writable_collection(request.parts[0])
-        collections.truncate_collection(request.store, request.database, collection)
+    name = request.parts[0]
+    with request.stream() as stream:
+        async with writing(request, name, stream, alone=stream is None) as collection:
+            if stream is None:
+                collections.truncate_collection(request.store, request.database, collection)
+            else:
+                stream.writer(collection).clear()
     if collection.info.wait_for_sync or request.query.flag("waitForSync"):
         await request.services.group_sync.wait()
     return collection.info.base_info()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from arangorep.auth.authenticator import Authenticator
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
+from arangorep.data.stream import StreamTransaction
+from arangorep.data.streams import StreamTransactions
 from arangorep.data.users import UserDirectory
-from arangorep.errors import Forbidden, HttpBadParameter, ReadOnly
+from arangorep.errors import BadParameter, Forbidden, HttpBadParameter, ReadOnly
 from arangorep.follower.appliers import Appliers
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ClientIdentity, ReplicationClients
-from arangorep.pacing import GroupSync, LoopMonitor
-from arangorep.protocol.params import Query, parse_client_id
+from arangorep.pacing import GroupSync, LoopMonitor, Signal
+from arangorep.protocol import headers
+from arangorep.protocol.params import Query, parse_client_id, parse_number
 from arangorep.rest.answer import Answer
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.observation import Observation
@@ -38,6 +42,9 @@ class Services:
     jobs: JobRegistry
     write_lock: asyncio.Lock
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
+    streams: StreamTransactions
+    stream_ended: Signal
+    """Told whenever a stream transaction ends."""
     group_sync: GroupSync
     loop_monitor: LoopMonitor
     appliers: Appliers
@@ -102,6 +109,20 @@ class Request:
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
+
+    @contextmanager
+    def stream(self) -> Iterator[StreamTransaction | None]:
+        """The stream transaction that the request is part of.
+
+        Errors: 400/10 for an id that is no number; 404/1655; 410/1654.
+        """
+        text = self.headers.get(headers.TRANSACTION_ID)
+        if text is None:
+            yield None
+            return
+        number = transaction_number(text)
+        with self.services.streams.use(number, self.user, self.database_name) as found:
+            yield found
 
     def client_identity(self) -> ClientIdentity:
         """Who sent this, from the query. Errors: 400/10 for a malformed `syncerId`."""
@@ -174,6 +195,13 @@ class Request:
         if self.services.read_only:
             raise Forbidden("forbidden: the server is in read-only mode")
         self.require_database_write()
+
+
+def transaction_number(text: str) -> int:
+    """The id of a stream transaction. Errors: 400/10 for text that is no number."""
+    if not text.isascii() or not text.isdigit():
+        raise BadParameter("bad parameter: a transaction id is a number")
+    return parse_number(text)
 
 
 Handler = Callable[[Request], Awaitable[Answer]]

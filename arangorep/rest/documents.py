@@ -19,6 +19,7 @@ from arangorep.data.documents import (
     check_revision,
     read_document,
 )
+from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import Transaction
 from arangorep.errors import (
     ArangoError,
@@ -36,6 +37,7 @@ from arangorep.protocol import headers
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer, raw_answer
 from arangorep.rest.context import Request
+from arangorep.rest.writing import writing
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import identities
 from arangorep.storage.store import Store
@@ -47,24 +49,29 @@ OVERWRITE_MODES = frozenset({"ignore", "replace", "update", "conflict"})
 
 async def handle(request: Request) -> Answer:
     """Insert, read, replace, update and remove documents."""
+    with request.stream() as stream:
+        return await _handle(request, stream)
+
+
+async def _handle(request: Request, stream: StreamTransaction | None) -> Answer:
     match request.method:
         case "GET" | "HEAD":
-            return _read(request)
+            return _read(request, stream)
         case "POST":
-            return await _insert(request)
+            return await _insert(request, stream)
         case "PUT" if "onlyget" in request.query:
-            return await _read_many(request)
+            return await _read_many(request, stream)
         case "PUT" | "PATCH":
-            return await _modify(request)
+            return await _modify(request, stream)
         case "DELETE":
-            return await _remove(request)
+            return await _remove(request, stream)
     raise MethodNotAllowed
 
 
 # -- reading -----------------------------------------------------------------------------------
 
 
-def _read(request: Request) -> Answer:
+def _read(request: Request, stream: StreamTransaction | None) -> Answer:
     parts = request.parts
     if len(parts) > 2:
         raise SuperfluousSuffices("expecting GET /_api/document/<collection>/<key>")
@@ -73,7 +80,7 @@ def _read(request: Request) -> Answer:
             raise HttpBadParameter
         raise CollectionNotFound
     collection = request.collection(parts[0])
-    revision, row = read_document(request.store, collection, parts[1])
+    revision, row = read_document(request.store, collection, parts[1], stream)
     etag = {"etag": f'"{revision_text(revision)}"'}
     not_wanted = request.header("If-None-Match")
     if not_wanted is not None and _revision_in(not_wanted) == revision:
@@ -107,29 +114,39 @@ def _precondition_failed(collection: Collection, key: str, current: int, wanted:
 
 
 def _as_failed_precondition(error: Conflict) -> None:
+    """412 for a revision that does not match; a claim of a transaction stays 409."""
+    if "_rev" not in error.extra:
+        return
     error.http_status = 412
     error.headers = {"etag": f'"{error.extra["_rev"]}"'}
 
 
-async def _read_many(request: Request) -> Answer:
+async def _read_many(request: Request, stream: StreamTransaction | None) -> Answer:
     request.require_parts(1)
     collection = request.collection(request.parts[0])
     items = await request.documents()
     if not isinstance(items, list):
         raise DocumentTypeInvalid
     ignore_revisions = request.query.flag("ignoreRevs", True)
-    rows = await drive(_lookups(request.store, collection, items, ignore_revisions))
+    rows = await drive(
+        _lookups(request.store, collection, items, stream, ignore_revisions=ignore_revisions)
+    )
     return _array_answer(rows, 200)
 
 
 def _lookups(
-    store: Store, collection: Collection, items: list[object], ignore_revisions: bool
+    store: Store,
+    collection: Collection,
+    items: list[object],
+    stream: StreamTransaction | None,
+    *,
+    ignore_revisions: bool,
 ) -> Generator[None, None, _Items]:
     found = _Items()
     for number, item in enumerate(items):
         try:
             key = key_of(item)
-            revision, row = read_document(store, collection, key)
+            revision, row = read_document(store, collection, key, stream)
             given = item.get("_rev") if isinstance(item, dict) else None
             if not ignore_revisions and given is not None:
                 check_revision(collection, key, revision, given)
@@ -163,7 +180,7 @@ class _Wishes:
         )
 
 
-async def _insert(request: Request) -> Answer:
+async def _insert(request: Request, stream: StreamTransaction | None) -> Answer:
     parts = request.parts
     if len(parts) > 1:
         raise SuperfluousSuffices(
@@ -177,10 +194,10 @@ async def _insert(request: Request) -> Answer:
     body = await request.documents()
     if not isinstance(body, (dict, list)):
         raise DocumentTypeInvalid
-    return await _write(request, name, body, "insert", _options(request.query))
+    return await _write(request, stream, name, body, "insert", _options(request.query))
 
 
-async def _modify(request: Request) -> Answer:
+async def _modify(request: Request, stream: StreamTransaction | None) -> Answer:
     parts = request.parts
     if len(parts) not in (1, 2):
         raise HttpBadParameter("bad parameter: expecting a collection, or a collection and a key")
@@ -196,10 +213,10 @@ async def _modify(request: Request) -> Answer:
             raise DocumentTypeInvalid
         body = {**body, "_key": parts[1]}
         options = _with_precondition(request, body, options)
-    return await _write(request, parts[0], body, operation, options)
+    return await _write(request, stream, parts[0], body, operation, options)
 
 
-async def _remove(request: Request) -> Answer:
+async def _remove(request: Request, stream: StreamTransaction | None) -> Answer:
     parts = request.parts
     request.check_documents_writable()
     if len(parts) not in (1, 2):
@@ -209,13 +226,13 @@ async def _remove(request: Request) -> Answer:
     if len(parts) == 2:
         item: dict[str, Any] = {"_key": parts[1]}
         options = _with_precondition(request, item, options)
-        return await _write(request, parts[0], item, "remove", options)
+        return await _write(request, stream, parts[0], item, "remove", options)
     body = await request.documents()
     if isinstance(body, dict):
         body = [body]
     if not isinstance(body, list):
         raise HttpBadParameter("Request body not parseable")
-    return await _write(request, parts[0], body, "remove", options)
+    return await _write(request, stream, parts[0], body, "remove", options)
 
 
 def _options(query: Query) -> WriteOptions:
@@ -248,19 +265,24 @@ def _with_precondition(
 
 
 async def _write(
-    request: Request, name: str, body: Any, operation: str, options: WriteOptions
+    request: Request,
+    stream: StreamTransaction | None,
+    name: str,
+    body: Any,
+    operation: str,
+    options: WriteOptions,
 ) -> Answer:
     """Run one or many operations as one transaction and describe what became of them."""
     services = request.services
     many = isinstance(body, list)
-    async with services.write_lock:
-        collection = request.writable_collection(name)
+    async with writing(request, name, stream) as collection:
         wishes = _Wishes.of(request.query, collection)
-        transaction = Transaction(services.store, request.database, grouped=many)
+        transaction = stream or Transaction(services.store, request.database, grouped=many)
         writer = DocumentWriter(transaction, collection, options)
         run: Operation = getattr(writer, operation)
         outcomes = await drive(writer.each(body, run)) if many else _run_single(run, body)
-        transaction.commit()
+        if stream is None:
+            transaction.commit()
         # as it is now: the collection may be renamed while the answer waits for the disk
         name, name_json = collection.info.name, collection.name_json
     failed = isinstance(outcomes, Outcomes) and outcomes.all_failed

@@ -8,6 +8,7 @@ from arangorep.pacing import drive
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
+from arangorep.rest.writing import writing
 
 
 async def handle(request: Request) -> Answer:
@@ -19,15 +20,15 @@ async def handle(request: Request) -> Answer:
     if not name:
         raise CollectionParameterMissing
     request.check_documents_writable()
-    collection = request.collection(name)
+    request.collection(name)
     data = await request.read_body()
-    async with request.services.write_lock:
-        collection = request.writable_collection(name)
-        counts = await drive(
-            import_documents(
-                request.store, request.database, collection, data, _options(request.query)
+    options = _options(request.query)
+    with request.stream() as stream:
+        async with writing(request, name, stream, alone=options.overwrite and not stream) as found:
+            collection = found
+            counts = await drive(
+                import_documents(request.store, request.database, collection, data, options, stream)
             )
-        )
     if collection.info.wait_for_sync or request.query.flag("waitForSync"):
         await request.services.group_sync.wait()
     return json_answer(counts.describe(details=request.query.flag("details")), 201)

@@ -16,8 +16,8 @@ from arangorep.errors import (
 from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, ok
 from arangorep.rest.context import Request
+from arangorep.rest.writing import writing
 from arangorep.storage.catalog import Collection
-from arangorep.values.account import Level
 from arangorep.values.index import edge_index, primary_index
 
 EDGE = 3
@@ -86,12 +86,9 @@ def _show(collection: Collection, handle: str) -> dict[str, Any]:
 async def _create(request: Request) -> Answer:
     request.check_documents_writable()
     request.require_database_write()
-    _query_collection(request)
+    name = _query_collection(request).info.guid
     body = await request.json()
-    async with request.services.write_lock:
-        collection = _query_collection(request)
-        request.check_collection_level(collection.info.name, Level.WRITE)
-        request.check_not_followed(collection.info.name)
+    async with writing(request, name, alone=True) as collection:
         try:
             index, is_new = await drive(
                 create_index(request.store, request.database, collection, body)
@@ -114,9 +111,6 @@ async def _drop(request: Request) -> Answer:
         other, _, handle = handle.partition("/")
         if other not in (collection.info.name, str(collection.info.id)):
             raise CrossCollectionRequest
-    async with request.services.write_lock:
-        collection = _path_collection(request)
-        request.check_collection_level(collection.info.name, Level.WRITE)
-        request.check_not_followed(collection.info.name)
+    async with writing(request, request.parts[0], alone=True) as collection:
         index_id = drop_index(request.store, request.database, collection, handle)
     return ok({"id": f"{collection.info.name}/{index_id}"})

@@ -20,6 +20,7 @@ from arangorep.rest import (
     replication,
     statistics,
     support,
+    transactions,
     users,
     wal,
 )
@@ -63,7 +64,7 @@ ROUTES: dict[str, Handler] = {
     "_api/aqlfunction": admin.refuse("AQL"),
     "_api/simple": admin.refuse("the simple query API"),
     "_api/edges": admin.refuse("the edges API"),
-    "_api/transaction": admin.refuse("stream transactions"),
+    "_api/transaction": transactions.handle,
     "_api/dump": admin.refuse("the parallel dump API"),
     "_api/traversal": admin.refuse("graph traversal"),
     "_api/control_pregel": admin.refuse("Pregel"),

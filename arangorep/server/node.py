@@ -12,6 +12,7 @@ from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.indexes import remove_unfinished
+from arangorep.data.streams import StreamTransactions
 from arangorep.data.users import UserDirectory
 from arangorep.follower.applier import Connect
 from arangorep.follower.appliers import Appliers
@@ -21,7 +22,7 @@ from arangorep.follower.transport import HttpTransport
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ReplicationClients
 from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
-from arangorep.pacing import GroupSync, LoopMonitor
+from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.rest.context import Services
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.log_book import LogBook
@@ -60,6 +61,7 @@ class Node:
         self.tokens = Tokens(config.jwt_secret or secrets.token_hex(JWT_SECRET_BYTES))
         enabled = config.root_password is not None
         write_lock = asyncio.Lock()
+        stream_ended = Signal()
         clients = ReplicationClients(self.clock)
         self.services = Services(
             store=self.store,
@@ -70,6 +72,8 @@ class Node:
             batches=BatchRegistry(self.store, self.clock, clients),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
             write_lock=write_lock,
+            streams=StreamTransactions(self.store, self.clock, stream_ended.fire),
+            stream_ended=stream_ended,
             group_sync=GroupSync(self.sync),
             loop_monitor=LoopMonitor(LOOP_MONITOR_INTERVAL_MS / 1000),
             appliers=self._appliers(write_lock),

@@ -34,6 +34,7 @@ PARTS = [
     *("pending", "done", "all", "expired", "cancel", "selectivity", "sync-caches"),
     *("batch", "inventory", "dump", "keys", "revisions", "tree", "ranges", "documents"),
     *("logger-state", "logger-follow", "server-id", "tail", "range", "lastTick"),
+    *("entries", "level", "structured", "stats", "v2"),
 ]
 
 PARAMETERS = [
@@ -43,6 +44,7 @@ PARAMETERS = [
     *("versionAttribute", "onlyget", "excludeSystem", "isSystem", "withData", "withRevisions"),
     *("count", "stamp", "withStats", "batchId", "chunkSize", "from", "to", "global", "syncerId"),
     *("serverId", "lastScanned", "includeSystem", "useEnvelope", "resume", "onlyPopulated"),
+    *("upto", "level", "start", "size", "offset", "search", "sort", "withAppenders"),
 ]
 
 VALUES = [

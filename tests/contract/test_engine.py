@@ -21,7 +21,7 @@ from support.memory_engine import MemoryEngine
 from arangorep.errors import CorruptionError, StartupError
 from arangorep.storage import keys
 from arangorep.storage.engine import Engine, Family, WriteSet
-from arangorep.storage.rocks import RocksEngine
+from arangorep.storage.rocks import FAMILY_PROPERTIES, WHOLE_PROPERTIES, RocksEngine
 
 ALL = (b"", b"\xff" * 9)
 MANY = 1 << 20
@@ -57,6 +57,24 @@ def values(engine: Engine, family: Family = Family.DOCUMENTS) -> list[bytes]:
     found = scan.take(MANY)
     scan.close()
     return found
+
+
+# -- figures -------------------------------------------------------------------------------------
+
+
+def test_properties_are_told_of_each_family_and_summed(engine: Engine) -> None:
+    name = "rocksdb.estimate-num-keys"
+    before = engine.properties()
+    assert before.families.keys() == set(Family)
+    put(engine, numbered(30), Family.DOCUMENTS)
+    put(engine, numbered(12), Family.LOG)
+    after = engine.properties()
+    grown = {f: after.families[f][name] - before.families[f][name] for f in Family}
+    assert {family: count for family, count in grown.items() if count} == {
+        Family.DOCUMENTS: 30,
+        Family.LOG: 12,
+    }
+    assert after.totals()[name] - before.totals()[name] == 42
 
 
 # -- single keys ---------------------------------------------------------------------------------
@@ -449,7 +467,7 @@ WRITE_AND_DIE = """
 import os, sys
 from pathlib import Path
 from arangorep.storage.engine import Family, WriteSet
-from arangorep.storage.rocks import RocksEngine
+from arangorep.storage.rocks import FAMILY_PROPERTIES, WHOLE_PROPERTIES, RocksEngine
 engine = RocksEngine(Path(sys.argv[1]))
 changes = WriteSet()
 changes.entries[Family.DOCUMENTS][b"key"] = b"value"
@@ -627,3 +645,12 @@ def test_the_library_fault_that_snapshots_work_around(tmp_path: Path) -> None:
     )
     del snapshot
     database.close()
+
+
+def test_rocksdb_tells_every_property_that_is_asked_for(tmp_path: Path) -> None:
+    """A name the library does not know would be left out without a word."""
+    engine = RocksEngine(tmp_path / "data")
+    properties = engine.properties()
+    assert tuple(properties.whole) == WHOLE_PROPERTIES
+    assert all(tuple(own) == FAMILY_PROPERTIES for own in properties.families.values())
+    engine.close()

@@ -170,12 +170,14 @@ def encoded(value: Any, layout: str = "flexible") -> bytes:
 
 
 def encoded_scalar(value: Any) -> bytes:
-    if value is None or isinstance(value, bool):
-        return {None: b"\x18", False: b"\x19", True: b"\x1a"}[value]
+    if value is None:
+        return b"\x18"
+    if isinstance(value, bool):
+        return b"\x1a" if value else b"\x19"
     if isinstance(value, float):
         return b"\x1b" + struct.pack("<d", value)
     if isinstance(value, str):
-        utf8 = value.encode()
+        utf8 = str(value).encode()
         if len(utf8) <= 126:
             return bytes([0x40 + len(utf8)]) + utf8
         return b"\xbf" + struct.pack("<Q", len(utf8)) + utf8
@@ -183,9 +185,9 @@ def encoded_scalar(value: Any) -> bytes:
         return bytes([0x30 + value if value >= 0 else 0x40 + value])
     for size in range(1, 9):
         if 0 <= value < 256**size:
-            return bytes([0x27 + size]) + value.to_bytes(size, "little")
+            return bytes([0x27 + size]) + int(value).to_bytes(size, "little")
         if value < 0 and value >= -(256**size) // 2:
-            return bytes([0x1F + size]) + value.to_bytes(size, "little", signed=True)
+            return bytes([0x1F + size]) + int(value).to_bytes(size, "little", signed=True)
     return encoded_scalar(float(value))
 
 
