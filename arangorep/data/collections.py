@@ -5,7 +5,8 @@ from __future__ import annotations
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.markers import log_marker
 from arangorep.data.transactions import Transaction
-from arangorep.errors import DuplicateName, Forbidden
+from arangorep.data.views import check_name_is_free, drop_view
+from arangorep.errors import Forbidden
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit, DropCollection, PutCollection
 from arangorep.storage.store import Store
@@ -28,8 +29,7 @@ def create_collection(store: Store, database: Database, body: object) -> Collect
         database_id=database.info.id,
         server_id=store.server_id,
     )
-    if database.named(info.name) is not None:
-        raise DuplicateName(f"duplicate name: {info.name}")
+    check_name_is_free(database, info.name)
     commit = Commit()
     stage_new_collection(store, database, info, last_value, commit)
     store.commit(commit)
@@ -85,6 +85,9 @@ def make_way_for_collection(store: Store, database: Database, body: object) -> N
     info, _ = parse_stored_collection(
         body, new_id=0, database_id=database.info.id, server_id=store.server_id
     )
+    view = database.view_named(info.name)
+    if view is not None:
+        drop_view(store, database, view)
     present = database.by_guid(info.guid)
     if present is not None and present.info.type == info.type:
         return
@@ -137,8 +140,7 @@ def rename_collection(
     if old.is_system:
         raise Forbidden("forbidden: a system collection cannot be renamed")
     name = names.check_collection_name(given, is_system=False)
-    if database.named(name) is not None:
-        raise DuplicateName(f"duplicate name: {name}")
+    check_name_is_free(database, name)
     commit = Commit()
     info = old.renamed_to(name)
     commit.catalog.append(PutCollection(info))

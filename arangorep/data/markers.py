@@ -15,6 +15,8 @@ TYPE_BEHIND_IDS = frozenset(
         MarkerType.COLLECTION_CREATE,
         MarkerType.COLLECTION_RENAME,
         MarkerType.COLLECTION_CHANGE,
+        MarkerType.VIEW_CREATE,
+        MarkerType.VIEW_CHANGE,
     }
 )
 

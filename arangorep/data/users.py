@@ -8,12 +8,12 @@ lock. Source: data-api 2.3.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from arangorep.codec.json import loads_shallow
 from arangorep.data.collections import create_collection
 from arangorep.data.documents import DocumentWriter, WriteOptions
+from arangorep.data.reading import documents
 from arangorep.data.transactions import Transaction
 from arangorep.errors import (
     BadParameter,
@@ -24,7 +24,6 @@ from arangorep.errors import (
     UserNotFound,
 )
 from arangorep.storage.catalog import Collection, Database
-from arangorep.storage.engine import Family
 from arangorep.storage.store import Store
 from arangorep.values.account import (
     ANY,
@@ -39,7 +38,6 @@ from arangorep.values.account import (
 from arangorep.values.database import SYSTEM_DATABASE
 
 SALT_BYTES = 4
-SCAN_ROWS = 1000
 REPLACE = WriteOptions(overwrite_mode="replace")
 
 Members = dict[str, Any]
@@ -66,7 +64,7 @@ class UserDirectory:
         self.version += 1
         self._accounts = {}
         if collection is not None:
-            for document in _documents(self._store, collection):
+            for document in documents(self._store, collection):
                 account = parse_account(document)
                 if account is not None:
                     self._accounts.setdefault(account.name, account)
@@ -227,7 +225,7 @@ class UserDirectory:
     def _change(self, name: str, change: Change) -> Account:
         account = self.get(name)
         collection = _system(self._store).find(USERS_COLLECTION)
-        for document in _documents(self._store, collection):
+        for document in documents(self._store, collection):
             if document["_key"] == account.key:
                 change(document)
                 self._write(document)
@@ -236,18 +234,6 @@ class UserDirectory:
 
 def _system(store: Store) -> Database:
     return store.catalog.database(SYSTEM_DATABASE)
-
-
-def _documents(store: Store, collection: Collection) -> Iterable[Members]:
-    cursor = store.engine.cursor(Family.DOCUMENTS)
-    start, documents = collection.prefix, []
-    try:
-        while rows := cursor.items(start, collection.document_end, SCAN_ROWS):
-            documents += [loads_shallow(row) for _, row in rows]
-            start = rows[-1][0] + b"\0"
-    finally:
-        cursor.close()
-    return documents
 
 
 def _members(body: object) -> Members:

@@ -23,6 +23,7 @@ from arangorep.data.databases import create_database, drop_database
 from arangorep.data.indexes import drop_index, make_way_for_index, restore_index
 from arangorep.data.replica import ReplicaWriter
 from arangorep.data.transactions import Transaction
+from arangorep.data.views import drop_view, make_way_for_view, restore_view
 from arangorep.errors import (
     ArangoError,
     CollectionNotFound,
@@ -47,7 +48,6 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
 from arangorep.values.marker import MarkerType
 
-VIEW_MARKERS = frozenset({2110, 2111, 2112})
 NAMING_MARKERS = frozenset({MarkerType.COLLECTION_CREATE, MarkerType.COLLECTION_RENAME})
 ABORT = 2202
 MARKER_SHOWN_MAX = 1024
@@ -266,6 +266,10 @@ class MarkerApplier:
             case MarkerType.COLLECTION_RENAME:
                 database, _ = self._find(marker.database, marker.guid)
                 self._make_way_for_name(marker, database, marker.guid)
+            case MarkerType.VIEW_CREATE | MarkerType.VIEW_CHANGE:
+                database = self._database(marker.database)
+                self._make_way_for_name(marker, database, marker.data.get("globallyUniqueId"))
+                make_way_for_view(store, database, marker.data)
             case MarkerType.INDEX_CREATE:
                 database, collection = self._find(marker.database, marker.guid)
                 make_way_for_index(store, database, collection, marker.data)
@@ -311,8 +315,12 @@ class MarkerApplier:
                 yield from restore_index(store, database, collection, marker.data)
             case MarkerType.INDEX_DROP:
                 self._drop_index(marker)
-            case kind if kind in VIEW_MARKERS:
-                pass  # views are not stored
+            case MarkerType.VIEW_CREATE:
+                restore_view(store, self._database(marker.database), marker.data)
+            case MarkerType.VIEW_CHANGE:
+                self._change_view(marker)
+            case MarkerType.VIEW_DROP:
+                self._drop_view(marker)
             case _:
                 raise UnexpectedMarker(f"unexpected marker of type {marker.type}")
 
@@ -359,6 +367,21 @@ class MarkerApplier:
             drop_index(self._store, database, collection, handle)
         except (CollectionNotFound, IndexNotFound):
             return
+
+    def _change_view(self, marker: Marker) -> None:
+        """Errors: 404/1203 for a view that is not here, unless it is marked as deleted."""
+        database = self._database(marker.database)
+        guid = str(marker.data.get("globallyUniqueId", marker.guid))
+        if database.view_by_guid(guid) is not None:
+            restore_view(self._store, database, marker.data)
+        elif marker.data.get("deleted") is not True:
+            raise CollectionNotFound(f"collection or view not found: {guid}")
+
+    def _drop_view(self, marker: Marker) -> None:
+        database = self._database(marker.database)
+        view = database.view_by_guid(marker.guid)
+        if view is not None:
+            drop_view(self._store, database, view)
 
     # -- resolution ------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from arangorep.data.collections import (
 )
 from arangorep.data.databases import create_database, drop_database
 from arangorep.data.indexes import drop_index, restore_index
+from arangorep.data.views import make_way_for_view, restore_view
 from arangorep.errors import (
     CollectionNotFound,
     CursorNotFound,
@@ -46,6 +47,7 @@ from arangorep.follower.inventory import (
     collections_of,
     databases_of,
     entry_of,
+    views_of,
 )
 from arangorep.follower.leader import DumpChunk, Leader
 from arangorep.follower.lines import cut_documents
@@ -63,6 +65,7 @@ from arangorep.pacing import drive
 from arangorep.protocol.headers import DUMP_FROM
 from arangorep.protocol.params import parse_number
 from arangorep.storage.catalog import Collection, Database
+from arangorep.values.view import ALIAS
 
 USERS = "_users"
 ANALYZERS = "_analyzers"
@@ -121,7 +124,7 @@ class InitialSyncer:
             else:
                 database = self._site.store.catalog.database(self._database)
                 entries = self._entries(inventory, database)
-                await self._one_database(self._leader, entries)
+                await self._one_database(self._leader, database, entries, inventory)
         finally:
             if self._worker is not None:
                 await asyncio.shield(self._worker.close())
@@ -174,7 +177,8 @@ class InitialSyncer:
             entries = self._entries(part, database)
             if not self._config.skipCreateDrop:
                 await self._drop_others(database, {entry.guid for entry in entries})
-            await self._one_database(self._leader.in_database(part["name"]), entries)
+            leader = self._leader.in_database(part["name"])
+            await self._one_database(leader, database, entries, part)
 
     async def _create_databases(self, names: list[str]) -> None:
         store = self._site.store
@@ -202,13 +206,31 @@ class InitialSyncer:
         # analyzers before everything that may use them
         return sorted(entries, key=lambda entry: entry.name != ANALYZERS)
 
-    async def _one_database(self, leader: Leader, entries: list[Entry]) -> None:
+    async def _one_database(
+        self, leader: Leader, database: Database, entries: list[Entry], inventory: dict[str, Any]
+    ) -> None:
         for entry in entries:
             async with self._site.write_lock:
                 self._prepare(entry)
         for entry in entries:
             await self._survive(leader, entry)
             self._progress.collections[entry.guid].done = True
+        await self._views(database, views_of(inventory))
+
+    async def _views(self, database: Database, views: list[dict[str, Any]]) -> None:
+        """Definitions only; views that are only here are kept (follower 2.7)."""
+        if self._config.restrictCollections or self._config.skipCreateDrop:
+            views = [view for view in views if view.get("type") == ALIAS]
+        store = self._site.store
+        for view in views:
+            async with self._site.write_lock:
+                if store.catalog.database_by_id(database.info.id) is not database:
+                    return
+                name = view.get("name")
+                if isinstance(name, str):
+                    make_way_for_name(store, database, name)
+                make_way_for_view(store, database, view)
+                restore_view(store, database, view)
 
     def _prepare(self, entry: Entry) -> None:
         """Create what is missing; note what is to be replaced, but leave it alone yet."""

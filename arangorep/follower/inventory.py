@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from arangorep.errors import InvalidResponse
+from arangorep.errors import BadParameter, InvalidResponse
 from arangorep.follower.config import ApplierConfig
 
 
@@ -40,6 +40,14 @@ def collections_of(inventory: dict[str, Any]) -> list[Any]:
     listed = inventory.get("collections")
     if not isinstance(listed, list):
         raise InvalidResponse("invalid response: the inventory has no 'collections'")
+    return listed
+
+
+def views_of(inventory: dict[str, Any]) -> list[dict[str, Any]]:
+    """Definitions of views; a leader before 3.11 may have none. Errors: 400/10."""
+    listed = inventory.get("views", [])
+    if not isinstance(listed, list) or not all(isinstance(view, dict) for view in listed):
+        raise BadParameter("bad parameter: 'views' of the inventory must be an array of objects")
     return listed
 
 

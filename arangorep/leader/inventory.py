@@ -27,7 +27,7 @@ def database_inventory(
     return {
         "properties": database.info.properties(),
         "collections": entries,
-        "views": [],
+        "views": [view.describe() for view in database.views],
         "state": logger_state(batch.tick, wall_us),
         "tick": str(store.ticks.current),
     }
@@ -45,7 +45,7 @@ def global_inventory(
             "name": database.info.name,
             "properties": database.info.properties(),
             "collections": entries,
-            "views": [],
+            "views": [view.describe() for view in database.views],
         }
     return {
         "databases": databases,

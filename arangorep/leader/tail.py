@@ -24,6 +24,7 @@ from arangorep.values.marker import MarkerType
 from arangorep.values.visibility import Filter
 
 SCOPE = Struct(">HHQQ")
+VIEW_MARKERS = frozenset({MarkerType.VIEW_CREATE, MarkerType.VIEW_DROP, MarkerType.VIEW_CHANGE})
 DATABASE_MARKERS = frozenset({MarkerType.DATABASE_CREATE, MarkerType.DATABASE_DROP})
 
 Transform = Callable[[bytes], bytes]
@@ -80,6 +81,8 @@ class Visibility:
         if not collection_id:
             hidden = kind in DATABASE_MARKERS and self._only is not None
             return None if hidden else self.transform(kind, None)
+        if kind in VIEW_MARKERS:
+            return self._view(kind, collection_id)
         if kind == MarkerType.COLLECTION_DROP:
             return self.transform(kind, None)  # past every collection filter
         if self._only is not None and collection_id != self._only:
@@ -88,6 +91,11 @@ class Visibility:
         if collection is None or not self._shows(collection.info.name):
             return None
         return self.transform(kind, collection)
+
+    def _view(self, kind: int, view_id: int) -> Transform | None:
+        """A view must exist now, unless the marker tells that it was dropped (leader-api 7.7)."""
+        exists = kind == MarkerType.VIEW_DROP or self._catalog.view_by_id(view_id) is not None
+        return self.transform(kind, None) if exists and self._only is None else None
 
     def transform(self, kind: int, collection: Collection | None) -> Transform | None:
         """How a visible marker becomes a line: as stored, unless its collection was renamed."""

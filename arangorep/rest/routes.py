@@ -1,12 +1,13 @@
 """One table: the first parts of a path, and who answers below it.
 
-Every path is looked up with its first three, two and one parts, so longer prefixes win.
+Every path is looked up with its first two, three and one parts, in this order.
 """
 
 from __future__ import annotations
 
 from arangorep.rest import (
     admin,
+    analyzers,
     collections,
     databases,
     documents,
@@ -22,6 +23,7 @@ from arangorep.rest import (
     support,
     transactions,
     users,
+    views,
     wal,
 )
 from arangorep.rest.context import Handler
@@ -48,8 +50,8 @@ ROUTES: dict[str, Handler] = {
     "_api/job": job.handle,
     "_api/replication": replication.handle,
     "_api/wal": wal.handle,
-    "_api/view": admin.empty_list({"error": False, "code": 200, "result": []}),
-    "_api/analyzer": admin.empty_list({"error": False, "code": 200, "result": []}),
+    "_api/view": views.handle,
+    "_api/analyzer": analyzers.handle,
     "_api/gharial": admin.empty_list({"error": False, "code": 200, "graphs": []}),
     "_api/tasks": admin.empty_list([]),
     "_api/foxx": admin.empty_list([]),

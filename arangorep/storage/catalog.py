@@ -14,12 +14,22 @@ from arangorep.storage import keys
 from arangorep.storage.state import CollectionState
 from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
+from arangorep.values.view import ViewInfo
 
 
 class Collection:
     """A collection that exists: its definition, its live state, its key prefix."""
 
-    __slots__ = ("document_end", "gap", "guid_json", "info", "name_json", "prefix", "state")
+    __slots__ = (
+        "document_end",
+        "gap",
+        "guid_json",
+        "info",
+        "locks",
+        "name_json",
+        "prefix",
+        "state",
+    )
 
     def __init__(self, info: CollectionInfo, state: CollectionState) -> None:
         self.prefix = keys.u64(info.id)
@@ -27,6 +37,8 @@ class Collection:
         self.state = state
         self.gap = 0
         """Up to this tick the log does not tell of all documents: they were loaded without it."""
+        self.locks: dict[bytes, int] = {}
+        """Keys of primary and unique indexes that stream transactions have claimed: by whom."""
         self.describe(info)
 
     def describe(self, info: CollectionInfo) -> None:
@@ -48,7 +60,7 @@ class Collection:
 class Database:
     """A database that exists, with its collections by name, id and globallyUniqueId."""
 
-    __slots__ = ("_by_guid", "_by_id", "_by_name", "info", "name_json")
+    __slots__ = ("_by_guid", "_by_id", "_by_name", "_views", "info", "name_json")
 
     def __init__(self, info: DatabaseInfo) -> None:
         self.info = info
@@ -56,6 +68,7 @@ class Database:
         self._by_name: dict[str, Collection] = {}
         self._by_id: dict[int, Collection] = {}
         self._by_guid: dict[str, Collection] = {}
+        self._views: dict[int, ViewInfo] = {}
 
     @property
     def identity(self) -> tuple[int, bytes]:
@@ -86,6 +99,31 @@ class Database:
         if found is None:
             raise CollectionNotFound(f"collection or view not found: {text}")
         return found
+
+    @property
+    def views(self) -> Iterable[ViewInfo]:
+        return self._views.values()
+
+    def view_named(self, name: str) -> ViewInfo | None:
+        """The view of exactly this name."""
+        return next((view for view in self._views.values() if view.name == name), None)
+
+    def view_by_guid(self, guid: str) -> ViewInfo | None:
+        """The view of exactly this globallyUniqueId."""
+        return next((view for view in self._views.values() if view.guid == guid), None)
+
+    def find_view(self, text: str) -> ViewInfo:
+        """By name or decimal id. Errors: 404/1203."""
+        for view in self._views.values():
+            if text in (view.name, str(view.id)):
+                return view
+        raise CollectionNotFound(f"collection or view not found: {text}")
+
+    def put_view(self, view: ViewInfo) -> None:
+        self._views[view.id] = view
+
+    def remove_view(self, view_id: int) -> None:
+        self._views.pop(view_id, None)
 
     def add(self, collection: Collection) -> None:
         info = collection.info
@@ -152,6 +190,20 @@ class Catalog:
         database.remove(collection)
         collection.describe(info)
         database.add(collection)
+
+    def put_view(self, info: ViewInfo) -> None:
+        self._databases_by_id[info.database_id].put_view(info)
+
+    def view_by_id(self, view_id: int) -> ViewInfo | None:
+        for database in self._databases.values():
+            for view in database.views:
+                if view.id == view_id:
+                    return view
+        return None
+
+    def remove_view(self, view_id: int) -> None:
+        for database in self._databases.values():
+            database.remove_view(view_id)
 
     def remove_collection(self, collection_id: int) -> Collection:
         collection = self._collections.pop(collection_id)

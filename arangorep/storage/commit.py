@@ -14,6 +14,7 @@ from arangorep.storage.log import HEADER_BYTES, pack_header
 from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
 from arangorep.values.marker import MarkerType
+from arangorep.values.view import ViewInfo
 
 
 @dataclass(slots=True)
@@ -59,7 +60,21 @@ class DropCollection:
     collection_id: int
 
 
-CatalogChange = PutDatabase | DropDatabase | PutCollection | DropCollection
+@dataclass(frozen=True, slots=True)
+class PutView:
+    """A view comes into being or changes its definition."""
+
+    info: ViewInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DropView:
+    """A view goes away."""
+
+    view_id: int
+
+
+CatalogChange = PutDatabase | DropDatabase | PutCollection | DropCollection | PutView | DropView
 
 
 class Commit:

@@ -14,6 +14,7 @@
 |           | `trees-valid`                | tick from which a restart replays the log, 8 bytes |
 |           | `database/` id               | MessagePack of `DatabaseInfo`                      |
 |           | `collection/` id             | MessagePack of `CollectionInfo`                    |
+|           | `view/` id                   | MessagePack of `ViewInfo`                          |
 |           | `counter/` id                | MessagePack of `Counters`                          |
 |           | `tree/` id                   | tick (8 bytes), then the revision tree's binary form|
 |           | `segment/` last tick         | MessagePack of `Segment`                           |
@@ -39,6 +40,7 @@ TREES_VALID: Final = b"trees-valid"
 
 DATABASE: Final = b"database/"
 COLLECTION: Final = b"collection/"
+VIEW: Final = b"view/"
 COUNTER: Final = b"counter/"
 TREE: Final = b"tree/"
 SEGMENT: Final = b"segment/"

@@ -21,6 +21,7 @@ from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
 from arangorep.values.marker import MarkerType
 from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
+from arangorep.values.view import ViewInfo
 
 BLOCK_ROWS = 16_384
 
@@ -38,6 +39,8 @@ def load_catalog(engine: Engine, catalog: Catalog) -> None:
         info = CollectionInfo.unpack(msgpack.unpack(row))
         state = CollectionState(counters.get(info.id, Counters()), RevisionTree())
         catalog.add_collection(info, state)
+    for _, row in _rows(cursor, keys.VIEW):
+        catalog.put_view(ViewInfo.unpack(msgpack.unpack(row)))
     for key, row in _rows(cursor, keys.GAP):
         collection = catalog.collection_by_id(keys.from_u64(key[len(keys.GAP) :]))
         if collection is not None:

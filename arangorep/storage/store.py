@@ -21,8 +21,10 @@ from arangorep.storage.commit import (
     Commit,
     DropCollection,
     DropDatabase,
+    DropView,
     PutCollection,
     PutDatabase,
+    PutView,
 )
 from arangorep.storage.engine import Engine, Family, WriteSet
 from arangorep.storage.log import OperationLog
@@ -189,6 +191,10 @@ class Store:
                     meta[keys.DATABASE + keys.u64(info.id)] = msgpack.pack(info.pack())
                 case PutCollection(info):
                     meta[keys.COLLECTION + keys.u64(info.id)] = msgpack.pack(info.pack())
+                case PutView(view):
+                    meta[keys.VIEW + keys.u64(view.id)] = msgpack.pack(view.pack())
+                case DropView(view_id):
+                    meta[keys.VIEW + keys.u64(view_id)] = None
                 case DropCollection(collection_id):
                     collection = self.catalog.collection_by_id(collection_id)
                     if collection is not None:
@@ -207,6 +213,10 @@ class Store:
                     self.catalog.add_collection(info, CollectionState(Counters(), RevisionTree()))
                 case PutCollection(info):
                     self.catalog.change_collection(info)
+                case PutView(view):
+                    self.catalog.put_view(view)
+                case DropView(view_id):
+                    self.catalog.remove_view(view_id)
                 case DropCollection(collection_id):
                     self._collection_gone(self.catalog.remove_collection(collection_id))
                 case DropDatabase(database_id):
@@ -373,4 +383,7 @@ def _erase_collection(collection: Collection, commit: Commit) -> None:
 def _erase_database(database: Database, commit: Commit) -> None:
     for collection in database:
         _erase_collection(collection, commit)
-    commit.changes.entries[Family.META][keys.DATABASE + keys.u64(database.info.id)] = None
+    meta = commit.changes.entries[Family.META]
+    for view in database.views:
+        meta[keys.VIEW + keys.u64(view.id)] = None
+    meta[keys.DATABASE + keys.u64(database.info.id)] = None
