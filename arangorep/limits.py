@@ -47,6 +47,21 @@ STORED_VALUES_MAX: Final = 32
 INDEX_TERMS_MAX: Final = 100_000
 """Entries of one document in one unique index: several `[*]` multiply. More: 400 / 32."""
 
+# -- parallel dump (leader-api 11) ---------------------------------------------------------------
+
+PARALLEL_DUMP_BATCH_BYTES: Final = (4096, 16 * 1024, 32 * 1024 * 1024)
+"""Least, default and greatest size of a batch. A real server goes up to 1 GiB."""
+
+PARALLEL_DUMP_DOCUMENTS: Final = (10, 10_000, 1_000_000)
+"""Least, default and greatest number of documents in a batch."""
+
+PARALLEL_DUMP_TTL_S_DEFAULT: Final = 600.0
+PARALLEL_DUMP_UNACKNOWLEDGED: Final = 64
+"""Batches kept for a client that has not said it has them. One more: 400 / 32."""
+
+PARALLEL_DUMPS_MAX: Final = 64
+"""Dumps at once; each pins a snapshot. One more: 400 / 32."""
+
 # -- users (data-api 2.1, 2.2) -------------------------------------------------------------------
 
 SESSION_TTL_S: Final = 3600
@@ -71,6 +86,15 @@ WRITE_ROWS_PER_SLICE: Final = 200
 
 IMPORT_ROWS_PER_COMMIT: Final = 1000
 """An import that may succeed in part commits in pieces of this many documents."""
+
+ENCODED_IN_PLACE_BYTES: Final = 16 * 1024
+"""Larger bodies are turned into or from VelocyPack by a worker thread: some 30 MB/s."""
+
+ENCODED_ROWS_PER_SLICE: Final = 24
+"""Documents turned into VelocyPack before others get their turn: about 0.25 ms."""
+
+COMPRESSED_BYTES_MIN: Final = 4096
+"""Smaller answers are never compressed (data-api 1.5)."""
 
 # -- durability and the log ------------------------------------------------------------
 
@@ -232,8 +256,11 @@ COMPARED_DOCUMENTS_MAX: Final = 100_000
 
 # -- AQL (data-api 9.2, 9.3); beyond any of them: 400 / 32 -----------------------------------------
 
-AQL_TEXT_CHARS_MAX: Final = 128 * 1024
-"""Characters of one query: reading it holds the event loop for some 0.2 s at most."""
+AQL_TEXT_CHARS_MAX: Final = 256 * 1024
+"""Characters of one query; what is long should be a bind value."""
+
+AQL_TOKENS_MAX: Final = 32 * 1024
+"""Words and signs of one query: reading it holds the event loop for some 0.2 s at most."""
 
 AQL_NESTING_MAX: Final = 40
 """Brackets, calls and branches within each other: at most 14 calls of Python for each of them."""

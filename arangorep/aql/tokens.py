@@ -23,7 +23,7 @@ from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from arangorep.errors import QueryParse, ResourceLimit
-from arangorep.limits import AQL_TEXT_CHARS_MAX
+from arangorep.limits import AQL_TEXT_CHARS_MAX, AQL_TOKENS_MAX
 
 
 class Kind(Enum):
@@ -74,7 +74,7 @@ _next_token = re.compile(
   | (?P<quoted>  `(?:[^`\\]|\\.)++` | ´(?:[^´\\]|\\.)++´ )
   | (?P<bind>    @@?_*+[A-Za-z0-9][A-Za-z0-9_]*+ )
   | (?P<symbol>  == | != | <= | >= | =~ | !~ | && | \|\| | \?\? | :: | \.\.
-               | [-+*/%<>=!?:,.()\[\]{}] )
+               | [-+*%<>=!?:,.()\[\]{}] | /(?!\*) )
     """,
     re.VERBOSE | re.DOTALL,
 ).match
@@ -86,14 +86,10 @@ _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 def tokenize(text: str) -> list[Token]:
     """All tokens of a query, the last of them `END`.
 
-    Raises `QueryParse` (1501) where no token starts, `ResourceLimit` (32) for a query that is too
-    long. Source: data-api 9.2, 9.3.
+    Raises `QueryParse` (1501) where no token starts, `ResourceLimit` (32, HTTP 400) for a query
+    that is too long. Source: data-api 9.2, 9.3.
     """
-    if len(text) > AQL_TEXT_CHARS_MAX:
-        raise ResourceLimit(
-            f"resource limit exceeded: a query has up to {AQL_TEXT_CHARS_MAX} characters",
-            http_status=400,
-        )
+    _check(len(text), AQL_TEXT_CHARS_MAX, "characters")
     tokens = []
     offset = 0
     while offset < len(text):
@@ -102,9 +98,17 @@ def tokenize(text: str) -> list[Token]:
             raise syntax_error(text, offset, _what_starts(text, offset))
         if match.lastgroup != "space":
             tokens.append(_token(str(match.lastgroup), match.group(), offset, text))
+            _check(len(tokens), AQL_TOKENS_MAX, "words and signs")
         offset = match.end()
     tokens.append(Token(Kind.END, "", None, offset))
     return tokens
+
+
+def _check(count: int, most: int, of_what: str) -> None:
+    if count > most:
+        raise ResourceLimit(
+            f"resource limit exceeded: a query has up to {most} {of_what}", http_status=400
+        )
 
 
 def syntax_error(text: str, offset: int, what: str) -> QueryParse:

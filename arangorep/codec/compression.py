@@ -51,3 +51,29 @@ class Decompressor:
         """To be called at the end of the data. Errors: 400/10 when it is cut off."""
         if not self._unpacker.eof:
             raise BadParameter("bad parameter: the compressed body is cut off")
+
+
+def wanted_coding(accepted: str) -> str | None:
+    """The coding to answer in, of an `Accept-Encoding`: gzip before deflate, None for neither."""
+    codings = set()
+    for part in accepted.lower().split(","):
+        name, _, parameters = part.partition(";")
+        quality = parameters.replace(" ", "").removeprefix("q=")
+        if quality.strip("0.") or not quality:
+            codings.add(name.strip())
+    return next((name for name in _WINDOW_BITS if name in codings), None)
+
+
+class Compressor:
+    """Packs one body piece by piece, quickly rather than small."""
+
+    def __init__(self, coding: str) -> None:
+        self._packer = zlib.compressobj(level=1, wbits=_WINDOW_BITS[coding])
+
+    def feed(self, data: bytes) -> bytes:
+        """What is ready so far; perhaps nothing."""
+        return self._packer.compress(data)
+
+    def finish(self) -> bytes:
+        """The rest."""
+        return self._packer.flush()

@@ -6,6 +6,7 @@ give other requests their turn between two and send them without joining.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -62,7 +63,12 @@ class DumpCursor:
 
 
 def read_chunk(
-    cursor: DumpCursor, collection: Collection, chunk_bytes: int, *, envelope: bool
+    cursor: DumpCursor,
+    collection: Collection,
+    chunk_bytes: int,
+    *,
+    envelope: bool,
+    documents_max: int = sys.maxsize,
 ) -> Generator[None, None, DumpChunk]:
     """Read documents until `chunk_bytes` are reached; a single document may pass it.
 
@@ -76,7 +82,7 @@ def read_chunk(
         )
     cursor.busy = cursor.is_torn = True
     try:
-        chunk = yield from _read(cursor.rows, collection, chunk_bytes, envelope)
+        chunk = yield from _read(cursor.rows, collection, chunk_bytes, envelope, documents_max)
         cursor.is_torn = False
         cursor.last_revision = chunk.last_revision or cursor.last_revision
         return chunk
@@ -85,7 +91,11 @@ def read_chunk(
 
 
 def _read(
-    rows: DocumentScan | ResumedScan, collection: Collection, chunk_bytes: int, envelope: bool
+    rows: DocumentScan | ResumedScan,
+    collection: Collection,
+    chunk_bytes: int,
+    envelope: bool,
+    documents_max: int,
 ) -> Generator[None, None, DumpChunk]:
     goal = min(chunk_bytes, CHUNK_BYTES_MAX)
     if not goal:
@@ -94,8 +104,8 @@ def _read(
     pieces: list[bytes] = []
     size, average = 0, 1
     last = b""
-    while size < goal:
-        block = rows.take(max(1, (goal - size) // average + 1))
+    while size < goal and documents_max:
+        block = rows.take(min(documents_max, max(1, (goal - size) // average + 1)))
         if not block:
             break
         piece = to_lines(block)
@@ -105,6 +115,7 @@ def _read(
                 rows.put_back(rest)
                 piece = to_lines(block)
         pieces.append(piece)
+        documents_max -= len(block)
         size += len(piece)
         average = max(1, len(piece) // len(block))
         last = block[-1]

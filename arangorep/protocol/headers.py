@@ -14,6 +14,9 @@ again."""
 
 ACTIVE: Final = "x-arango-replication-active"
 
+DUMP_ID: Final = "x-arango-dump-id"
+DUMP_SHARD: Final = "x-arango-dump-shard-id"
+DUMP_BLOCKS: Final = "x-arango-dump-block-counts"
 ASYNC: Final = "x-arango-async"
 ASYNC_ID: Final = "x-arango-async-id"
 ERROR_CODES: Final = "x-arango-error-codes"
@@ -24,6 +27,7 @@ POTENTIAL_DIRTY_READ: Final = "x-arango-potential-dirty-read"
 OMIT_WWW_AUTHENTICATE: Final = "x-omit-www-authenticate"
 
 JSON: Final = "application/json; charset=utf-8"
+VELOCYPACK: Final = "application/x-velocypack"
 DUMP: Final = "application/x-arango-dump; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain; charset=utf-8"

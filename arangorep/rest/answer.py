@@ -22,6 +22,8 @@ class Answer:
     pieces: list[bytes] = field(default_factory=list)
     content_type: str = headers.JSON
     headers: dict[str, str] = field(default_factory=dict)
+    is_array: bool = False
+    """Whether the lines of a dump become one array as VelocyPack."""
 
     @property
     def length(self) -> int:

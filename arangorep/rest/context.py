@@ -18,11 +18,13 @@ from arangorep.errors import BadParameter, Forbidden, HttpBadParameter, ReadOnly
 from arangorep.follower.appliers import Appliers
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ClientIdentity, ReplicationClients
+from arangorep.leader.parallel_dump import ParallelDumps
 from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.protocol import headers
 from arangorep.protocol.params import Query, parse_client_id, parse_number
 from arangorep.rest.answer import Answer
 from arangorep.rest.jobs import JobRegistry
+from arangorep.rest.negotiation import decoded, is_velocypack
 from arangorep.rest.observation import Observation
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
@@ -39,6 +41,9 @@ class Services:
     users: UserDirectory
     clients: ReplicationClients
     batches: BatchRegistry
+    dumps: ParallelDumps
+    dump_lock: asyncio.Lock
+    """Held while one batch of a parallel dump is read."""
     jobs: JobRegistry
     write_lock: asyncio.Lock
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
@@ -98,13 +103,17 @@ class Request:
         return collection
 
     async def json(self) -> Any:
-        """The body as JSON, None when there is none. Errors: 400/600."""
+        """The body's value, None when there is none. Errors: 400/600."""
         data = await self.read_body()
+        if data and is_velocypack(self.header("Content-Type")):
+            return await decoded(data)
         return loads(data) if data.strip() else None
 
     async def documents(self) -> Any:
-        """The body as JSON whose depth is checked later, document by document."""
+        """The body's value, whose depth is checked later, document by document. Errors: 400/600."""
         data = await self.read_body()
+        if data and is_velocypack(self.header("Content-Type")):
+            return await decoded(data)
         return loads_shallow(data) if data.strip() else None
 
     def header(self, name: str) -> str | None:

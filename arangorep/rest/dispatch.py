@@ -27,6 +27,7 @@ from arangorep.protocol import headers
 from arangorep.protocol.params import Query, decode_part
 from arangorep.rest.answer import Answer, error_answer
 from arangorep.rest.context import Handler, Request, Services
+from arangorep.rest.negotiation import suited
 from arangorep.rest.routes import ROUTES
 from arangorep.values.account import Identity
 from arangorep.values.database import SYSTEM_DATABASE
@@ -62,6 +63,11 @@ class Dispatcher:
             answer = await self._answer(method, target, request_headers, read_body)
         except Exception as error:
             answer = answer_to(error)
+        if "Accept" in request_headers or "Accept-Encoding" in request_headers:
+            try:
+                answer = await suited(method, request_headers, answer)
+            except Exception as error:
+                answer = answer_to(error)
         self._count(method, answer, stopwatch_s() - started_s)
         return answer
 

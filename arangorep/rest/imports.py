@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from arangorep.codec.json import dumps
 from arangorep.data.importing import ImportOptions, import_documents
 from arangorep.errors import CollectionParameterMissing, MethodNotAllowed
 from arangorep.pacing import drive
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
+from arangorep.rest.negotiation import is_velocypack
 from arangorep.rest.writing import writing
 
 
@@ -21,7 +23,7 @@ async def handle(request: Request) -> Answer:
         raise CollectionParameterMissing
     request.check_documents_writable()
     request.collection(name)
-    data = await request.read_body()
+    data = await _data(request)
     options = _options(request.query)
     with request.stream() as stream:
         async with writing(request, name, stream, alone=options.overwrite and not stream) as found:
@@ -32,6 +34,16 @@ async def handle(request: Request) -> Answer:
     if collection.info.wait_for_sync or request.query.flag("waitForSync"):
         await request.services.group_sync.wait()
     return json_answer(counts.describe(details=request.query.flag("details")), 201)
+
+
+async def _data(request: Request) -> bytes:
+    """The body as text: of VelocyPack, an array of documents or of rows. Errors: 400/600."""
+    if not is_velocypack(request.header("Content-Type")):
+        return await request.read_body()
+    value = await request.json()
+    if request.query.text("type") in ("array", "list", "auto") or not isinstance(value, list):
+        return dumps(value)
+    return b"\n".join(map(dumps, value))
 
 
 def _options(query: Query) -> ImportOptions:

@@ -51,6 +51,7 @@ class Background:
 
     async def _sweep(self) -> None:
         self._node.services.batches.sweep()
+        self._node.services.dumps.sweep()
         self._node.services.streams.sweep()
         self._node.services.clients.sweep()
 

@@ -21,6 +21,7 @@ from arangorep.follower.site import Site
 from arangorep.follower.transport import HttpTransport
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ReplicationClients
+from arangorep.leader.parallel_dump import ParallelDumps
 from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
 from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.rest.context import Services
@@ -70,6 +71,8 @@ class Node:
             users=users,
             clients=clients,
             batches=BatchRegistry(self.store, self.clock, clients),
+            dumps=ParallelDumps(self.store, self.clock),
+            dump_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
             write_lock=write_lock,
             streams=StreamTransactions(self.store, self.clock, stream_ended.fire),

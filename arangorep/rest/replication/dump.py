@@ -35,6 +35,7 @@ async def handle(request: Request) -> Answer:
         raise HttpBadParameter("replication dump - request misses batchId", http_status=404)
     with request.services.batches.use(query.number("batchId")) as batch:
         answer = _answer(await _read(request, batch, request.collection(name)))
+    answer.is_array = query.flag("array")
     request.services.observation.counters.dumped(answer.length)
     return answer
 

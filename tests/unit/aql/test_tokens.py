@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from arangorep.aql.tokens import KEYWORDS, Kind, tokenize
 from arangorep.errors import ArangoError, QueryParse, ResourceLimit
-from arangorep.limits import AQL_TEXT_CHARS_MAX
+from arangorep.limits import AQL_TEXT_CHARS_MAX, AQL_TOKENS_MAX
 
 
 def kinds(text: str) -> list[tuple[Kind, Any]]:
@@ -146,9 +146,11 @@ def test_what_starts_no_token(text: str, message: str) -> None:
 
 def test_length_is_bounded() -> None:
     assert len(tokenize(" " * AQL_TEXT_CHARS_MAX)) == 1
-    with pytest.raises(ResourceLimit, match="characters") as caught:
-        tokenize(" " * (AQL_TEXT_CHARS_MAX + 1))
-    assert caught.value.http_status == 400
+    assert len(tokenize("1," * (AQL_TOKENS_MAX // 2))) == AQL_TOKENS_MAX + 1
+    for text in (" " * (AQL_TEXT_CHARS_MAX + 1), "1," * (AQL_TOKENS_MAX // 2) + "1"):
+        with pytest.raises(ResourceLimit, match="a query has up to") as caught:
+            tokenize(text)
+        assert caught.value.http_status == 400
 
 
 @pytest.mark.parametrize("piece", ['"\\', "'", "`\\", "/*", "/* *", "_", "1e", ".", "@", "\\"])
@@ -156,7 +158,7 @@ def test_repetition_takes_no_more_than_linear_time(piece: str) -> None:
     text = (piece * AQL_TEXT_CHARS_MAX)[:AQL_TEXT_CHARS_MAX]
     try:
         tokenize(text)
-    except QueryParse as error:
+    except (QueryParse, ResourceLimit) as error:
         assert len(error.message) < 200
 
 
