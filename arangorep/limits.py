@@ -96,6 +96,10 @@ ENCODED_ROWS_PER_SLICE: Final = 24
 COMPRESSED_BYTES_MIN: Final = 4096
 """Smaller answers are never compressed (data-api 1.5)."""
 
+TTL_SWEEP_INTERVAL_S: Final = 30.0
+TTL_REMOVALS_MAX: Final = (100_000, 1_000_000)
+"""Documents that one run of the expiry removes: of one collection, of all (data-api 8.4)."""
+
 # -- durability and the log ------------------------------------------------------------
 
 SYNC_INTERVAL_MS_DEFAULT: Final = 100
@@ -167,6 +171,19 @@ STREAMS_MAX: Final = 1024
 
 STREAMS_REMEMBERED: Final = 4096
 """Ended transactions whose state can still be asked for."""
+
+# -- cursors (data-api 9.2) ---------------------------------------------------------------------
+
+CURSOR_BATCH_DEFAULT: Final = 1000
+CURSOR_TTL_S_DEFAULT: Final = 30.0
+CURSORS_MAX: Final = 1024
+"""Cursors with results left; each may pin a view of its collection. One more: 400 / 32."""
+
+QUERY_RESULT_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Results that must be counted, or belong to a transaction, are held in memory. More: 400 / 32."""
+
+QUERY_ROWS_PER_SLICE: Final = 64
+"""Rows parsed and evaluated before others get their turn."""
 
 # -- asynchronous jobs (leader-api 0) ------------------------------------------------------------
 
@@ -262,7 +279,7 @@ AQL_TEXT_CHARS_MAX: Final = 256 * 1024
 AQL_TOKENS_MAX: Final = 32 * 1024
 """Words and signs of one query: reading it holds the event loop for some 0.2 s at most."""
 
-AQL_NESTING_MAX: Final = 40
+AQL_NESTING_MAX: Final = 32
 """Brackets, calls and branches within each other: at most 14 calls of Python for each of them."""
 
 AQL_CLAUSES_MAX: Final = 50

@@ -82,6 +82,11 @@ class Execution:
         """Why values became null, as in `extra.warnings`; the first few of them."""
         return self._context.warnings
 
+    def limits(self) -> list[tuple[int, int | None]]:
+        """Skip and count of each LIMIT, in their order. Raises `QueryParse` (1501)."""
+        found = [self._limit_of(clause) for clause in self.query.clauses]
+        return [(limit.skip, limit.count) for limit in found if limit is not None]
+
     def run(self, documents: Iterable[Any] = ()) -> Iterator[Any]:
         """What the query returns: values, or for a modification `Change`s; and `PAUSE`s.
 

@@ -234,6 +234,9 @@ class _Statements:
             self._parser.take()
             self._parser.binds.add(token.value)
             return CollectionRef(None, token.value)
+        if token.kind is Kind.STRING:
+            self._parser.take()
+            return CollectionRef(token.value, None)
         return CollectionRef(self._parser.name(), None)
 
     def _without_variables(self) -> Expression:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.markers import log_marker
+from arangorep.data.rules import check_schema, described_computed_values
 from arangorep.data.transactions import Transaction
 from arangorep.data.views import check_name_is_free, drop_view
 from arangorep.errors import Forbidden
@@ -24,16 +25,24 @@ from arangorep.values.marker import MarkerType
 def create_collection(store: Store, database: Database, body: object) -> Collection:
     """Errors: 400/1208, 1232, 1621, 10; 409/1207; 501/9."""
     info, last_value = parse_collection(
-        body,
+        _checked(body),
         new_id=store.ticks.next(),
         database_id=database.info.id,
         server_id=store.server_id,
     )
+    check_schema(info.schema)
     check_name_is_free(database, info.name)
     commit = Commit()
     stage_new_collection(store, database, info, last_value, commit)
     store.commit(commit)
     return database.find(info.name)
+
+
+def _checked(body: object) -> object:
+    """A client's body with its computed values checked and filled up. Errors: 400/10; 501/9."""
+    if not isinstance(body, dict) or "computedValues" not in body:
+        return body
+    return {**body, "computedValues": described_computed_values(body["computedValues"])}
 
 
 def stage_new_collection(
@@ -49,7 +58,8 @@ def change_collection(
     store: Store, database: Database, collection: Collection, body: object
 ) -> None:
     """Change the changeable properties; marker 2003. Errors: 400/10, 1621; 501/9."""
-    info = change_properties(collection.info, body)
+    info = change_properties(collection.info, _checked(body))
+    check_schema(info.schema)
     commit = Commit()
     commit.catalog.append(PutCollection(info))
     last_value = collection.state.counters.last_value

@@ -10,7 +10,9 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
+from arangorep.aql.computed import Event
 from arangorep.data.bulk import InsertedBlock, insert_block
+from arangorep.data.rules import Rules
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import CollectionWriter, Transaction, body_of
 from arangorep.errors import (
@@ -43,6 +45,8 @@ class WriteOptions:
     merge_objects: bool = True
     ignore_revisions: bool = True
     version_attribute: str = ""
+    is_validated: bool = True
+    """Whether the collection's schema is looked at."""
 
 
 class WriteResult(NamedTuple):
@@ -103,11 +107,15 @@ class DocumentWriter:
         self._key_options = collection.info.key_options
         self._next_tick = transaction.store.ticks.next
         self._name = collection.name_json
+        self._rules = None
+        if Rules.apply_to(collection.info):
+            clock = transaction.store.clock
+            self._rules = Rules(collection.info, clock, is_validated=options.is_validated)
 
     # -- single operations ---------------------------------------------------------------------
 
     def insert(self, document: object) -> WriteResult:
-        """Errors: 400/1221, 1222, 1227, 1233; 409/1210; 404/1202 never."""
+        """Errors: 400/1221, 1222, 1227, 1233, 1620; 409/1210; 404/1202 never."""
         if type(document) is not dict:
             raise DocumentTypeInvalid
         writer = self._writer
@@ -127,6 +135,8 @@ class DocumentWriter:
                 writer.last_value = track(self._key_options, writer.last_value, key)
         if old_revision:
             return self._insert_over(key, old_revision, body, document.get("_rev"))
+        if self._rules is not None:
+            body = self._rules.on_insert(key, body)
         revision, row = writer.put(key.encode(), 0, body)
         return WriteResult(key, revision, 0, row)
 
@@ -138,7 +148,7 @@ class DocumentWriter:
                 return WriteResult(key, old_revision)
             case "replace":
                 self._check_revision(key, old_revision, given_revision)
-                return self._write(key, old_revision, body, body)
+                return self._write("replace", key, old_revision, body, body)
             case "update":
                 self._check_revision(key, old_revision, given_revision)
                 return self._merge(key, old_revision, body)
@@ -152,7 +162,7 @@ class DocumentWriter:
         key, old_revision, body = self._existing(document)
         if self._writer.is_edge:
             check_edge(body)
-        return self._write(key, old_revision, body, body)
+        return self._write("replace", key, old_revision, body, body)
 
     def update(self, document: object) -> WriteResult:
         """Merge a patch. One that holds nothing but `_key` writes nothing. Errors: as `replace`."""
@@ -189,6 +199,8 @@ class DocumentWriter:
         return outcomes
 
     def _insert_block(self, block: list[Any]) -> InsertedBlock | None:
+        if self._rules is not None:
+            return None
         return insert_block(self._writer, self._key_options, block, self._next_tick)
 
     # -- parts -------------------------------------------------------------------------------------
@@ -228,15 +240,22 @@ class DocumentWriter:
         )
         if self._writer.is_edge:
             check_edge(body)
-        return self._write(key, old_revision, body, patch)
+        return self._write("update", key, old_revision, body, patch)
 
     def _write(
-        self, key: str, old_revision: int, body: dict[str, Any], given: dict[str, Any]
+        self,
+        event: Event,
+        key: str,
+        old_revision: int,
+        body: dict[str, Any],
+        given: dict[str, Any],
     ) -> WriteResult:
         """Store `body`, unless what the client gave has an outdated version."""
         old = self._present(old_revision)
         if self._options.version_attribute and self._is_outdated(old, given):
             return WriteResult(key, old_revision, old_revision, old, old)
+        if self._rules is not None:
+            body = self._rules.on_change(event, key, body, body_of(old))
         revision, row = self._writer.put(key.encode(), old_revision, body)
         return WriteResult(key, revision, old_revision, row, old)
 

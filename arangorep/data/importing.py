@@ -38,6 +38,7 @@ class ImportOptions:
     to_prefix: str = ""
     overwrite_collection_prefix: bool = False
     line_offset: int = 0
+    is_validated: bool = True
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ class _Import:
         self._collection, self._options = collection, options
         self._stream = stream
         self._write_options = WriteOptions(
-            overwrite_mode=options.on_duplicate if options.on_duplicate != "error" else ""
+            overwrite_mode=options.on_duplicate if options.on_duplicate != "error" else "",
+            is_validated=options.is_validated,
         )
         self._begin()
 

@@ -26,7 +26,7 @@ from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rows import row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition, parse_index, parse_stored_index
-from arangorep.values.index_terms import unique_terms, violation
+from arangorep.values.index_terms import index_terms, violation
 from arangorep.values.marker import MarkerType
 
 
@@ -81,7 +81,7 @@ def _add(
 ) -> Generator[None, None, None]:
     """Build the entries, then make the index visible by one commit with marker 2100."""
     present = collection.info.indexes
-    if index.is_enforced:
+    if index.has_entries:
         yield from _build(store, collection, index)
     commit = Commit()
     commit.catalog.append(PutCollection(collection.info.with_indexes((*present, index))))
@@ -109,7 +109,7 @@ def _build(
             changes = WriteSet()
             entries = changes.entries[Family.INDEX]
             for key, row in rows:
-                for term in unique_terms(index, loads_shallow(row)):
+                for term in index_terms(index, loads_shallow(row)):
                     entry = prefix + term
                     if entry in entries or engine.get(Family.INDEX, entry) is not None:
                         conflicting = row_key(row).decode()

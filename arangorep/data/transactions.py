@@ -23,7 +23,7 @@ from arangorep.storage.log import HEADER_BYTES, document_entries, pack_header
 from arangorep.storage.rows import build_row, build_rows, row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
-from arangorep.values.index_terms import unique_terms, violation
+from arangorep.values.index_terms import index_terms, violation
 from arangorep.values.marker import MarkerType
 from arangorep.values.revision import encode_range, revision_text
 
@@ -97,7 +97,7 @@ class CollectionWriter:
         self._primary = staged.changes.entries[Family.PRIMARY]
         self._index = staged.changes.entries[Family.INDEX]
         self._log = staged.changes.entries[Family.LOG]
-        self._unique = [index for index in info.indexes if index.is_enforced]
+        self._unique = [index for index in info.indexes if index.has_entries]
         self._delta = staged.delta(info.id)
         self._scope = (transaction.database.info.id, info.id)
         self._database = transaction.database.identity
@@ -166,6 +166,10 @@ class CollectionWriter:
     def check_claim(self, key: bytes) -> None:
         """Errors: 409/1200 when another stream transaction has claimed the document's key."""
         self._check_claim(self._prefix + key)
+
+    def is_claimed(self, key: bytes) -> bool:
+        """Whether another stream transaction has claimed the document's key."""
+        return self.collection.locks.get(self._prefix + key, self._owner) != self._owner
 
     def _check_claim(self, entry: bytes) -> None:
         if self.collection.locks.get(entry, self._owner) != self._owner:
@@ -335,7 +339,7 @@ class CollectionWriter:
         return [
             (index, keys.index_prefix(self.collection.info.id, index.id) + term)
             for index in self._unique
-            for term in unique_terms(index, document)
+            for term in index_terms(index, document)
         ]
 
     def _index_put(self, row: bytes, old_revision: int, revision: bytes) -> None:

@@ -388,7 +388,7 @@ class InitialSyncer:
     def _takes_bulk(self, entry: Entry) -> bool:
         """Whether documents may go past log and indexes: a fresh collection has neither."""
         _, collection = self._site.collection(entry.database_id, entry.guid)
-        enforced = any(index.is_enforced for index in collection.info.indexes)
+        enforced = any(index.has_entries for index in collection.info.indexes)
         engine = self._site.store.engine
         return not collection.count and not enforced and engine.load_directory is not None
 

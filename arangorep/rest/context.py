@@ -23,6 +23,7 @@ from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.protocol import headers
 from arangorep.protocol.params import Query, parse_client_id, parse_number
 from arangorep.rest.answer import Answer
+from arangorep.rest.cursor_registry import CursorRegistry
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.negotiation import decoded, is_velocypack
 from arangorep.rest.observation import Observation
@@ -45,6 +46,7 @@ class Services:
     dump_lock: asyncio.Lock
     """Held while one batch of a parallel dump is read."""
     jobs: JobRegistry
+    cursors: CursorRegistry
     write_lock: asyncio.Lock
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
     streams: StreamTransactions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -245,6 +245,7 @@ def _options(query: Query) -> WriteOptions:
         merge_objects=query.flag("mergeObjects", True),
         ignore_revisions=query.flag("ignoreRevs", True),
         version_attribute=query.text("versionAttribute"),
+        is_validated=not query.flag("skipDocumentValidation"),
     )
 
 
@@ -256,12 +257,7 @@ def _with_precondition(
     if wanted is None:
         return options
     document["_rev"] = _unquote(wanted)
-    return WriteOptions(
-        keep_null=options.keep_null,
-        merge_objects=options.merge_objects,
-        ignore_revisions=False,
-        version_attribute=options.version_attribute,
-    )
+    return replace(options, overwrite_mode="", ignore_revisions=False)
 
 
 async def _write(

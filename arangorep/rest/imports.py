@@ -58,4 +58,5 @@ def _options(query: Query) -> ImportOptions:
         to_prefix=query.text("toPrefix"),
         overwrite_collection_prefix=query.flag("overwriteCollectionPrefix"),
         line_offset=query.number("line"),
+        is_validated=not query.flag("skipDocumentValidation"),
     )

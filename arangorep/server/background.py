@@ -6,14 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from arangorep.data.expiry import remove_expired, ttl_indexes
 from arangorep.leader.retention import prune_log
 from arangorep.limits import (
     BATCH_SWEEP_INTERVAL_S,
     LOG_PRUNE_INTERVAL_S,
     TREE_CHECKPOINT_INTERVAL_S,
+    TTL_REMOVALS_MAX,
+    TTL_SWEEP_INTERVAL_S,
 )
-from arangorep.pacing import drive
+from arangorep.pacing import drive, give_turn
 from arangorep.server.node import Node
+from arangorep.storage.catalog import Collection
 
 log = logging.getLogger("arangorep.background")
 
@@ -35,6 +39,7 @@ class Background:
             (self._sweep, BATCH_SWEEP_INTERVAL_S),
             (self._save_trees, TREE_CHECKPOINT_INTERVAL_S),
             (self._prune, LOG_PRUNE_INTERVAL_S),
+            (self.expire, TTL_SWEEP_INTERVAL_S),
         ):
             self._tasks.append(loop.create_task(_repeat(step, interval_s)))
 
@@ -51,6 +56,7 @@ class Background:
 
     async def _sweep(self) -> None:
         self._node.services.batches.sweep()
+        self._node.services.cursors.sweep()
         self._node.services.dumps.sweep()
         self._node.services.streams.sweep()
         self._node.services.clients.sweep()
@@ -61,6 +67,36 @@ class Background:
     async def _prune(self) -> None:
         node = self._node
         prune_log(node.store, node.services.clients, node.config.retention, node.clock.wall_us())
+
+    async def expire(self) -> None:
+        """Remove what has expired; a follower's documents are its leader's business."""
+        services = self._node.services
+        left = TTL_REMOVALS_MAX[1]
+        for collection in list(services.store.catalog.collections):
+            if not ttl_indexes(collection):
+                continue
+            room = min(TTL_REMOVALS_MAX[0], left)
+            while room > 0:
+                async with services.write_lock:
+                    removed = self._expire_some(collection, room)
+                if not removed:
+                    break
+                room -= removed
+                left -= removed
+                await give_turn()
+
+    def _expire_some(self, collection: Collection, documents_max: int) -> int:
+        services = self._node.services
+        store, info = services.store, collection.info
+        if services.read_only or store.catalog.collection_by_id(info.id) is not collection:
+            return 0
+        database = store.catalog.database_by_id(info.database_id)
+        if database is None or services.appliers.guards(database.info.name, info.name):
+            return 0
+        if not services.streams.is_open_for(info.id):
+            return 0
+        now_s = self._node.clock.wall_us() / 1_000_000
+        return remove_expired(store, database, collection, now_s, documents_max)
 
 
 async def _repeat(step: Step, interval_s: float) -> None:

@@ -25,6 +25,7 @@ from arangorep.leader.parallel_dump import ParallelDumps
 from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
 from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.rest.context import Services
+from arangorep.rest.cursor_registry import CursorRegistry
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.log_book import LogBook
 from arangorep.rest.observation import Observation
@@ -74,6 +75,7 @@ class Node:
             dumps=ParallelDumps(self.store, self.clock),
             dump_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
+            cursors=CursorRegistry(self.clock, self.store.ticks.next),
             write_lock=write_lock,
             streams=StreamTransactions(self.store, self.clock, stream_ended.fire),
             stream_ended=stream_ended,
@@ -109,4 +111,6 @@ class Node:
 
     def close(self) -> None:
         """Write what a quick restart needs and release the data directory."""
+        self.services.cursors.close()
+        self.services.streams.abort_all()
         self.store.close()

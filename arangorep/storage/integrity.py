@@ -16,7 +16,7 @@ from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Cursor, Engine, Family
 from arangorep.storage.log import HEADER, HEADER_BYTES
 from arangorep.storage.store import Store
-from arangorep.values.index_terms import unique_terms
+from arangorep.values.index_terms import index_terms
 from arangorep.values.marker import MarkerType
 from arangorep.values.revision import parse_revision
 from arangorep.values.revision_tree import RevisionTree
@@ -87,11 +87,11 @@ def _check_entries(
     missing: list[str] = []
     number = 0
     for index in collection.info.indexes:
-        if not index.is_enforced:
+        if not index.has_entries:
             continue
         document = loads_shallow(row)
         prefix = keys.index_prefix(collection.info.id, index.id)
-        for term in set(unique_terms(index, document)):
+        for term in set(index_terms(index, document)):
             number += 1
             if engine.get(Family.INDEX, prefix + term) != revision:
                 missing.append(f"index {index.name} does not lead to {document['_key']}")

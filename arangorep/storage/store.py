@@ -44,7 +44,7 @@ class Store:
 
     def __init__(self, engine: Engine, clock: Clock, *, read_only: bool = False) -> None:
         self.engine = engine
-        self._clock = clock
+        self.clock = clock
         self._check_format(read_only)
         self.server_id = int(engine.get(Family.META, keys.SERVER_ID) or b"0")
         self.log = OperationLog(engine, clock.wall_us())
@@ -83,7 +83,7 @@ class Store:
 
     def next_revision(self) -> int:
         """A revision greater than every one before."""
-        return self._hlc.next(self._clock.wall_us() // 1000)
+        return self._hlc.next(self.clock.wall_us() // 1000)
 
     def take_revisions(self, count: int) -> range:
         """As many consecutive revisions, each greater than every one before."""
@@ -95,7 +95,7 @@ class Store:
 
     def observe_revision(self, revision: int) -> None:
         """Learn of a foreign revision, so that later ones of ours are greater."""
-        self._hlc.observe(revision, self._clock.wall_us() // 1000)
+        self._hlc.observe(revision, self.clock.wall_us() // 1000)
 
     @property
     def last_revision(self) -> int:
@@ -120,7 +120,7 @@ class Store:
         self._write_catalog(commit)
         segment = None
         if commit.last_tick:
-            now_us = self._clock.wall_us()
+            now_us = self.clock.wall_us()
             segment = self.log.append(commit.last_tick, commit.log_bytes, now_us, commit.changes)
         self.engine.write(commit.changes)
         self.unsynced = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from arangorep.errors import BadParameter, IllegalName, NotImplementedHere, SchemaBadParameter
+from arangorep.errors import BadParameter, IllegalName, SchemaBadParameter
 from arangorep.values.index import IndexDefinition
 from arangorep.values.key_generator import KeyOptions, parse_key_options
 from arangorep.values.names import check_collection_name
@@ -144,9 +144,9 @@ def parse_collection(
 ) -> tuple[CollectionInfo, int]:
     """The collection a client asks for, and the last value of its key generator.
 
-    Raises `IllegalName` (1208) for the name or a body that is no object, `InvalidKeyGenerator`
-    (1232), `SchemaBadParameter` (1621), `BadParameter` (10) for `shardKeys` and `computedValues`
-    that are no arrays, `NotImplementedHere` (9) for computed values. Source: data-api 5.3.
+    The caller has checked `computedValues`. Raises `IllegalName` (1208) for the name or a body that
+    is no object, `InvalidKeyGenerator` (1232), `SchemaBadParameter` (1621), `BadParameter` (10) for
+    `shardKeys` that are no array. Source: data-api 5.3.
     """
     if not isinstance(body, dict):
         raise IllegalName("illegal name: the collection needs an object with its 'name'")
@@ -154,7 +154,6 @@ def parse_collection(
     name = check_collection_name(body.get("name"), is_system=is_system)
     if not isinstance(body.get("shardKeys", []), list):
         raise BadParameter("'shardKeys' must be an array")
-    _check_computed_values(body.get("computedValues"))
     key_options, last_value = parse_key_options(body.get("keyOptions"))
     info = CollectionInfo(
         id=new_id,
@@ -168,7 +167,7 @@ def parse_collection(
         sync_by_revision=_flag(body, "syncByRevision", default=True),
         key_options=key_options,
         schema=_schema(body.get("schema")),
-        computed_values=None,
+        computed_values=_stored_computed_values(body),
         indexes=(),
         renamed=False,
     )
@@ -189,7 +188,6 @@ def parse_stored_collection(
     cleaned = {
         **body,
         "isSystem": isinstance(name, str) and name.startswith("_"),
-        "computedValues": None,
         "keyOptions": _stored_key_options(body.get("keyOptions")),
     }
     info, last_value = parse_collection(
@@ -200,7 +198,6 @@ def parse_stored_collection(
         replace(
             info,
             guid=guid if isinstance(guid, str) and guid else info.guid,
-            computed_values=_stored_computed_values(body),
             internal_validator_type=_whole(body, "internalValidatorType"),
         ),
         last_value,
@@ -208,14 +205,13 @@ def parse_stored_collection(
 
 
 def stored_properties(info: CollectionInfo, body: object) -> CollectionInfo:
-    """The collection after marker 2003 or an inventory; like `change_properties`, but for what a
-    leader has accepted already. Raises `BadParameter` (10), `SchemaBadParameter` (1621).
+    """The collection after marker 2003 or an inventory: without computed values it has none.
+
+    Raises `BadParameter` (10), `SchemaBadParameter` (1621).
     """
     if not isinstance(body, dict):
         raise BadParameter("collection properties must be an object")
-    plain = {name: value for name, value in body.items() if name != "computedValues"}
-    changed = change_properties(info, plain)
-    return replace(changed, computed_values=_stored_computed_values(body))
+    return change_properties(info, {"computedValues": None, **body})
 
 
 def _stored_computed_values(body: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -243,8 +239,8 @@ def _whole(body: dict[str, Any], name: str) -> int:
 def change_properties(info: CollectionInfo, body: object) -> CollectionInfo:
     """The collection after `PUT …/properties`; members that cannot change are ignored.
 
-    Raises `BadParameter` (10) for a body that is no object, `SchemaBadParameter` (1621),
-    `NotImplementedHere` (9) for computed values. Source: data-api 5.4.
+    The caller has checked `computedValues`. Raises `BadParameter` (10) for a body that is no
+    object, `SchemaBadParameter` (1621). Source: data-api 5.4.
     """
     if not isinstance(body, dict):
         raise BadParameter("collection properties must be an object")
@@ -256,8 +252,7 @@ def change_properties(info: CollectionInfo, body: object) -> CollectionInfo:
     if "schema" in body:
         changed = replace(changed, schema=_schema(body["schema"]))
     if "computedValues" in body:
-        _check_computed_values(body["computedValues"])
-        changed = replace(changed, computed_values=None)
+        changed = replace(changed, computed_values=_stored_computed_values(body))
     return changed
 
 
@@ -282,12 +277,3 @@ def _schema(value: object) -> dict[str, Any] | None:
     if value.get("type", "json") != "json":
         raise SchemaBadParameter("schema 'type' must be 'json'")
     return {"rule": value["rule"], "level": level, "message": message, "type": "json"}
-
-
-def _check_computed_values(value: object) -> None:
-    """Accept only none: computing values takes AQL, which this server does not have."""
-    if value is None or value == []:
-        return
-    if not isinstance(value, list):
-        raise BadParameter("'computedValues' must be an array")
-    raise NotImplementedHere("computed values are not supported")

@@ -1,7 +1,7 @@
 """Index definitions: what a client may ask for and the forms a definition is shown in.
 
-Only persistent indexes (and their older names `hash` and `skiplist`) do anything, and only when
-they are unique; the other types are stored and replicated. Source: data-api 8.
+Only unique persistent indexes (and their older names `hash` and `skiplist`) and `ttl` indexes do
+anything; the others are stored and replicated. Source: data-api 8.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PERSISTENT_TYPES: Final = frozenset({"persistent", "hash", "skiplist"})
 """Three words for one kind of index; the word that was given is kept."""
+
+TTL: Final = "ttl"
 
 _U64_MAX: Final = 2**64 - 1
 
@@ -77,9 +79,10 @@ class IndexDefinition:
     options: Mapping[str, Any]
 
     @property
-    def is_enforced(self) -> bool:
-        """Whether the index keeps entries: unique persistent ones; the others serve no reader."""
-        return self.unique and self.type in PERSISTENT_TYPES
+    def has_entries(self) -> bool:
+        """Whether the index keeps entries: unique persistent ones, to be enforced, and `ttl`, to be
+        expired. The others serve no reader."""
+        return self.type == TTL or (self.unique and self.type in PERSISTENT_TYPES)
 
     def same_as(self, other: IndexDefinition) -> bool:
         """Whether creating one finds the other already there.

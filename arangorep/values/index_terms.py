@@ -1,4 +1,4 @@
-"""The entries that a document has in a unique index.
+"""The entries that a document has in an index: unique persistent ones, and `ttl`.
 
 A term is a canonical form of the indexed values: two documents collide exactly when they share a
 term. Terms have no order, so they serve uniqueness and not range scans. Source: data-api 8.4.
@@ -22,14 +22,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from arangorep.errors import ResourceLimit, UniqueConstraintViolated
 from arangorep.limits import INDEX_TERMS_MAX
+from arangorep.values.index import TTL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,49 @@ _TERM_BYTES_MAX: Final = 64
 _DIGEST_BYTES: Final = 16
 
 _double = struct.Struct("<d").pack
+_sortable_double = struct.Struct(">d").pack
+_u64 = struct.Struct(">Q").unpack
+
+
+def index_terms(definition: IndexDefinition, document: Mapping[str, Any]) -> list[bytes]:
+    """The entries of a document with its `_key` in an index that `has_entries`, each of them once.
+
+    Raises as `unique_terms`.
+    """
+    if definition.type == TTL:
+        moment_s = expiry_moment_s(_descend_path(definition.fields[0], document))
+        return [] if moment_s is None else [ttl_term(moment_s) + document["_key"].encode()]
+    return unique_terms(definition, document)
+
+
+def ttl_term(moment_s: float) -> bytes:
+    """Eight bytes that sort like the moment; the document's key follows in an entry."""
+    (bits,) = _u64(_sortable_double(moment_s))
+    flipped = bits ^ (2**64 - 1) if bits >> 63 else bits | 1 << 63
+    return int(flipped).to_bytes(8, "big")
+
+
+def expiry_moment_s(value: object) -> float | None:
+    """The Unix time that a `ttl` index reads: a number of seconds, or an ISO date; else None.
+
+    Source: data-api 8.4.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, (int, float)):
+        return float(value) if isfinite(value) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _descend_path(field: str, document: Mapping[str, Any]) -> Any:
+    attribute, *below = field.split(".")
+    return _descend(document.get(attribute), tuple(below))
 
 
 def unique_terms(definition: IndexDefinition, document: Mapping[str, Any]) -> list[bytes]:

@@ -179,7 +179,7 @@ def test_overwrite(environment: Environment, given: Any) -> None:
 
 
 def test_keep_null(environment: Environment) -> None:
-    nothing = {"expression": "RETURN null"}
+    nothing: dict[str, Any] = {"expression": "RETURN null"}
     assert applied(environment, {"a": 1}, **nothing) == {"a": 1, "x": None}
     assert applied(environment, {"a": 1}, keepNull=False, **nothing) == {"a": 1}
     assert applied(environment, {"x": 1}, keepNull=False, **nothing) == {}
@@ -199,7 +199,7 @@ def test_they_do_not_see_each_other(environment: Environment) -> None:
 
 
 def test_warnings_may_fail(environment: Environment) -> None:
-    division = {"expression": "RETURN 1 / @doc.n"}
+    division: dict[str, Any] = {"expression": "RETURN 1 / @doc.n"}
     assert applied(environment, {"n": 0}, **division) == {"n": 0, "x": None}
     assert applied(environment, {"n": 2}, failOnWarning=True, **division) == {"n": 2, "x": 0.5}
     with pytest.raises(BadParameter, match="'x': division by zero"):

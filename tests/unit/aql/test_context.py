@@ -59,7 +59,7 @@ def test_a_value_is_weighed(context: Context) -> None:
 
 def test_shared_parts_weigh_as_often_as_they_are_shown(context: Context) -> None:
     value: list[Any] = [0]
-    with pytest.raises(ResourceLimit, match="too large a value"):
+    with pytest.raises(ResourceLimit, match="too large a value"):  # noqa: PT012
         for _ in range(100):
             context.renew()
             value = context.made([value] * 4)
@@ -75,11 +75,11 @@ def test_a_value_may_be_as_deep_as_json(context: Context) -> None:
 
 def test_keys_cost_work(context: Context) -> None:
     assert context.key([1, "a"]) == (4, (2, 1), (3, "a"))
-    with pytest.raises(ResourceLimit, match="work"):
+    with pytest.raises(ResourceLimit, match="work"):  # noqa: PT012
         for _ in range(100):
             context.key("x" * 1_000_000)
     context.renew()
-    with pytest.raises(ResourceLimit, match="work"):
+    with pytest.raises(ResourceLimit, match="work"):  # noqa: PT012
         for _ in range(100):
             context.key([0] * 100_000)
 

@@ -70,7 +70,8 @@ def find(filters: str, limit: str, sort: str) -> str:
             "2",
         ),
         (
-            "FILTER doc[@filter_field_0] == @filter_value_0 AND doc[@filter_field_1] == @filter_value_1",
+            "FILTER doc[@filter_field_0] == @filter_value_0 AND "
+            "doc[@filter_field_1] == @filter_value_1",
             "0, 10",
             "",
             {

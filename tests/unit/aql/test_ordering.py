@@ -92,7 +92,8 @@ def test_types_are_never_equal(left: Any, right: Any) -> None:
 
 
 def test_names_of_types() -> None:
-    named = [type_name(value) for value in (None, True, 1, 1.5, "", [], {})]
+    one_of_each: list[Any] = [None, True, 1, 1.5, "", [], {}]
+    named = [type_name(value) for value in one_of_each]
     assert named == ["null", "bool", "number", "number", "string", "array", "object"]
 
 

@@ -256,7 +256,7 @@ def test_options(environment: Environment) -> None:
         options("INSERT {} INTO c OPTIONS {a: 1}.a")
 
 
-# -- errors and figures -------------------------------------------------------------------------------
+# -- errors and figures ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", ["'a'", "1", "null", "{}", "true"])

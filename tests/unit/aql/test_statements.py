@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,31 +206,26 @@ def test_comments_may_stand_anywhere() -> None:
         parse_query("// nothing")
 
 
-WORDS = (
-    "FOR d x IN c @@c @b LET = FILTER SORT LIMIT , RETURN DISTINCT INSERT UPDATE REPLACE REMOVE WITH INTO "
-    "OPTIONS { } ( ) [ ] 1 'a' null ASC DESC COLLECT COUNT n OLD NEW . .. + == AND ? : LENGTH( UPSERT "
-    "WINDOW SEARCH OUTBOUND GRAPH d.a"
-).split()
+WORDS = """
+    FOR d x IN c @@c @b LET = FILTER SORT LIMIT , RETURN DISTINCT INSERT UPDATE REPLACE REMOVE
+    WITH INTO OPTIONS { } ( ) [ ] 1 'a' null ASC DESC COLLECT COUNT n OLD NEW . .. + == AND ? :
+    LENGTH( UPSERT WINDOW SEARCH OUTBOUND GRAPH d.a
+"""
 
 EXPECTED = (QueryParse, QueryEmpty, NotImplementedHere, FunctionArgumentCount)
 
 
 @given(st.text(max_size=40))
 def test_any_text_gives_a_plan_or_an_error(text: str) -> None:
-    try:
+    with suppress(*EXPECTED):
         parse_query(text)
-    except ArangoError as error:
-        assert type(error) in EXPECTED
 
 
-@given(st.lists(st.sampled_from(WORDS), max_size=20).map(" ".join))
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=20).map(" ".join))
 def test_any_words_give_a_plan_or_an_error(text: str) -> None:
     for query in (text, f"FOR d IN c {text}", f"FOR d IN c {text} RETURN d"):
-        try:
+        with suppress(*EXPECTED):
             parse_query(query)
-        except ArangoError as error:
-            assert type(error) in EXPECTED
-            assert error.message
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arangorep.aql.functions.dates import iso8601
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CASES: dict[str, Any] = {
     "DATE_NOW()": 1_709_209_805_042,
@@ -66,7 +66,7 @@ def test_what_is_no_date_gives_null_and_warns(evaluate: Callable[..., Any], argu
 
 
 def test_the_calendar_is_that_of_the_library() -> None:
-    day = datetime(1, 1, 1, tzinfo=timezone.utc)
+    day = datetime(1, 1, 1, tzinfo=UTC)
     stamp = round((day - EPOCH).total_seconds()) * 1000
     while day.year < 4000:
         assert iso8601(stamp) == f"{day.year:04}-{day.month:02}-{day.day:02}T00:00:00.000Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,21 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arangorep.aql.functions import find_function, function_names
-from arangorep.errors import ArangoError, ResourceLimit
+from arangorep.errors import ResourceLimit
 
-WANTED = (
-    "CONCAT CONCAT_SEPARATOR LOWER UPPER LENGTH COUNT CHAR_LENGTH SUBSTRING LEFT RIGHT TRIM LTRIM "
-    "RTRIM CONTAINS STARTS_WITH FIND_FIRST SPLIT SUBSTITUTE REVERSE TO_STRING TO_NUMBER TO_BOOL "
-    "TO_ARRAY IS_NULL IS_BOOL IS_NUMBER IS_STRING IS_ARRAY IS_LIST IS_OBJECT IS_DOCUMENT TYPENAME "
-    "NOT_NULL FIRST LAST NTH PUSH APPEND UNIQUE SORTED MIN MAX SUM AVERAGE AVG ABS CEIL FLOOR "
-    "ROUND SQRT POW HAS ATTRIBUTES VALUES KEEP UNSET MERGE ZIP DATE_NOW DATE_ISO8601 "
-    "DATE_TIMESTAMP MD5 SHA1 SHA256 UUID RAND JSON_STRINGIFY JSON_PARSE PARSE_IDENTIFIER "
-    "PARSE_KEY PARSE_COLLECTION IS_SAME_COLLECTION"
-).split()
+WANTED = """
+    CONCAT CONCAT_SEPARATOR LOWER UPPER LENGTH COUNT CHAR_LENGTH SUBSTRING LEFT RIGHT TRIM LTRIM
+    RTRIM CONTAINS STARTS_WITH FIND_FIRST SPLIT SUBSTITUTE REVERSE TO_STRING TO_NUMBER TO_BOOL
+    TO_ARRAY IS_NULL IS_BOOL IS_NUMBER IS_STRING IS_ARRAY IS_LIST IS_OBJECT IS_DOCUMENT TYPENAME
+    NOT_NULL FIRST LAST NTH PUSH APPEND UNIQUE SORTED MIN MAX SUM AVERAGE AVG ABS CEIL FLOOR
+    ROUND SQRT POW HAS ATTRIBUTES VALUES KEEP UNSET MERGE ZIP DATE_NOW DATE_ISO8601
+    DATE_TIMESTAMP MD5 SHA1 SHA256 UUID RAND JSON_STRINGIFY JSON_PARSE PARSE_IDENTIFIER
+    PARSE_KEY PARSE_COLLECTION IS_SAME_COLLECTION
+"""
 
 
 def test_the_table_is_complete() -> None:
-    assert set(WANTED) <= set(function_names())
+    assert set(WANTED.split()) <= set(function_names())
 
 
 @pytest.mark.parametrize("name", ["NEAR", "REGEX_TEST", "SLEEP", "DOCUMENT", "CALL", "", "V8"])
@@ -78,7 +79,5 @@ def test_large_arguments_give_a_value_or_a_refusal(name: str, value_of: Callable
     names = ", ".join(["@v"] * most)
     for value in ("ab" * 1_000_000, ["a"] * 100_000, {str(i): i for i in range(50_000)}):
         binds = {"v": value} if most else {}
-        try:
+        with suppress(ResourceLimit):
             value_of(f"{name}({names})", **binds)
-        except ArangoError as error:
-            assert type(error) is ResourceLimit
