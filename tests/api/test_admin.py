@@ -149,16 +149,12 @@ def test_the_loop_monitor(system: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/_api/cursor"),
         ("POST", "/_api/explain"),
         ("POST", "/_api/query"),
         ("GET", "/_api/query/slow"),
         ("DELETE", "/_api/query-cache"),
         ("DELETE", "/_api/query-plan-cache"),
         ("GET", "/_api/aqlfunction"),
-        ("PUT", "/_api/simple/all"),
-        ("GET", "/_api/edges/e"),
-        ("POST", "/_api/transaction/begin"),
         ("POST", "/_api/token/root"),
         ("POST", "/_api/gharial"),
         ("POST", "/_api/tasks"),
@@ -174,7 +170,6 @@ def test_the_loop_monitor(system: Api) -> None:
         ("POST", "/_admin/execute"),
         ("POST", "/_admin/backup/create"),
         ("PUT", "/_admin/license"),
-        ("POST", "/_api/dump/start"),
     ],
 )
 def test_what_is_not_part_of_this_server_says_so(system: Api, method: str, path: str) -> None:

@@ -252,7 +252,12 @@ def test_a_text_that_is_none(
         ("schema", {"rule": {}, "type": "xml"}, (400, 1621)),
         ("computedValues", 1, (400, 10)),
         ("computedValues", {"name": "a"}, (400, 10)),
-        ("computedValues", [{"name": "a", "expression": "RETURN 1"}], (501, 9)),
+        ("computedValues", [{"name": "a", "expression": "RETURN 1"}], (400, 10)),
+        (
+            "computedValues",
+            [{"name": "a", "expression": "RETURN A::B(1)", "overwrite": True}],
+            (501, 9),
+        ),
         ("shardKeys", "_key", (400, 10)),
         ("isSystem", True, (400, 1208)),
     ],
@@ -280,7 +285,8 @@ def test_a_bad_collection_property(
         ("users", [{"username": 1}]),
         ("users", [{"username": None}]),
         ("users", [{"username": "u", "passwd": 1}]),
-        ("users", [{"username": "u", "passwd": None}]),
+        ("users", [{"username": "u", "active": "yes"}]),
+        ("users", [{"username": "u", "extra": []}]),
         ("users", [{"username": "u"}, {"user": []}]),
     ],
 )

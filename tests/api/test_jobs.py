@@ -91,7 +91,7 @@ def test_a_stored_result_is_the_answer_itself_and_fetched_once(docs: Api) -> Non
         ("POST", "/_api/collection", {"name": "c"}, (409, 1207)),
         ("GET", "/_api/document/c/k", None, (404, 1202)),
         ("PATCH", "/_api/version", None, (405, 405)),
-        ("POST", "/_api/cursor", {}, (501, 9)),
+        ("POST", "/_api/cursor", {}, (400, 1502)),
     ],
 )
 def test_an_error_is_a_result_like_any_other(

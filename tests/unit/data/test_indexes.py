@@ -123,7 +123,7 @@ def test_a_new_index_has_an_id_and_a_name(store: Store, collection: Collection) 
     [
         body("same", unique=False),
         {"type": "geo", "fields": ["n"]},
-        {"type": "ttl", "fields": ["n"], "expireAfter": 1},
+        {"type": "fulltext", "fields": ["n"]},
         {"type": "mdi", "fields": ["n"], "fieldValueTypes": "double", "unique": True},
     ],
 )
