@@ -47,6 +47,8 @@ class WriteOptions:
     version_attribute: str = ""
     is_validated: bool = True
     """Whether the collection's schema is looked at."""
+    follows_rules: bool = True
+    """Whether schema and computed values count at all: not for what is restored."""
 
 
 class WriteResult(NamedTuple):
@@ -108,7 +110,7 @@ class DocumentWriter:
         self._next_tick = transaction.store.ticks.next
         self._name = collection.name_json
         self._rules = None
-        if Rules.apply_to(collection.info):
+        if options.follows_rules and Rules.apply_to(collection.info):
             clock = transaction.store.clock
             self._rules = Rules(collection.info, clock, is_validated=options.is_validated)
 

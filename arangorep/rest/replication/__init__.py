@@ -6,22 +6,26 @@ from arangorep.errors import (
     ClusterOnlyOnDbServer,
     HttpBadParameter,
     MethodNotAllowed,
-    NotImplementedHere,
     SuperfluousSuffices,
 )
 from arangorep.rest.answer import Answer
 from arangorep.rest.context import Handler, Request
-from arangorep.rest.replication import applier, batch, dump, inventory, keys, logger, revisions
+from arangorep.rest.replication import (
+    applier,
+    batch,
+    dump,
+    inventory,
+    keys,
+    logger,
+    restore,
+    revisions,
+)
 
 GET = frozenset({"GET"})
 PUT = frozenset({"PUT"})
 GET_PUT = frozenset({"GET", "PUT"})
 CRUD = frozenset({"GET", "PUT", "POST", "DELETE"})
 ALL = frozenset({"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"})
-
-
-async def _not_yet(request: Request) -> Answer:
-    raise NotImplementedHere(f"not implemented: '{request.parts[0]}' comes with a later version")
 
 
 async def _only_in_clusters(request: Request) -> Answer:
@@ -41,10 +45,10 @@ COMMANDS: dict[str, tuple[frozenset[str], Handler]] = {
     "keys": (CRUD, keys.handle),
     "revisions": (ALL, revisions.handle),
     "dump": (GET, dump.handle),
-    "restore-collection": (PUT, _not_yet),
-    "restore-indexes": (PUT, _not_yet),
-    "restore-data": (PUT, _not_yet),
-    "restore-view": (PUT, _not_yet),
+    "restore-collection": (PUT, restore.collection),
+    "restore-indexes": (PUT, restore.indexes),
+    "restore-data": (PUT, restore.data),
+    "restore-view": (PUT, restore.view),
     "sync": (PUT, applier.sync),
     "make-follower": (PUT, applier.make_follower),
     "make-slave": (PUT, applier.make_follower),
