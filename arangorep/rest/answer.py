@@ -5,7 +5,7 @@ Answers are plain values, so an asynchronous job can keep one and hand it out la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,19 @@ class Answer:
     pieces: list[bytes] = field(default_factory=list)
     content_type: str = headers.JSON
     headers: dict[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
+    """In place of `pieces`: a body that is made while it is sent. It is closed in any case; when it
+    raises, the connection ends, so that nobody takes the part for the whole."""
+    stream_bytes: int | None = None
+    """Length of the stream, if it is known."""
     is_array: bool = False
     """Whether the lines of a dump become one array as VelocyPack."""
 
     @property
     def length(self) -> int:
-        """Bytes of the body."""
+        """Bytes of the body; 0 for a stream of unknown length."""
+        if self.stream is not None:
+            return self.stream_bytes or 0
         return sum(map(len, self.pieces))
 
 

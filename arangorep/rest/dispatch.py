@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from arangorep.auth.authenticator import NOBODY
 from arangorep.clock import stopwatch_s
@@ -56,11 +56,12 @@ class Dispatcher:
         target: str,
         request_headers: Mapping[str, str],
         read_body: Callable[[], Awaitable[bytes]],
+        read_chunks: Callable[[], AsyncIterator[bytes]] | None = None,
     ) -> Answer:
         """Never raises: every failure is an answer."""
         started_s = stopwatch_s()
         try:
-            answer = await self._answer(method, target, request_headers, read_body)
+            answer = await self._answer(method, target, request_headers, read_body, read_chunks)
         except Exception as error:
             answer = answer_to(error)
         if "Accept" in request_headers or "Accept-Encoding" in request_headers:
@@ -77,6 +78,7 @@ class Dispatcher:
         target: str,
         request_headers: Mapping[str, str],
         read_body: Callable[[], Awaitable[bytes]],
+        read_chunks: Callable[[], AsyncIterator[bytes]] | None = None,
     ) -> Answer:
         services = self._services
         if method == "OPTIONS":
@@ -101,6 +103,7 @@ class Dispatcher:
             request_headers,
             read_body,
             identity,
+            read_chunks,
         )
         hlc = request_headers.get(headers.HLC)
         if hlc is not None:
@@ -203,7 +206,7 @@ async def _start_job(request: Request, handler: Handler, wanted: str) -> Answer:
     async def stored_body() -> bytes:
         return body
 
-    request.read_body = stored_body
+    request.read_body, request.read_chunks = stored_body, None
     jobs = request.services.jobs
     accepted = Answer(202, content_type=headers.TEXT)
     if wanted.strip().lower() == "store":

@@ -41,7 +41,9 @@ def _decode(data: bytes) -> Any:
 
 
 async def suited(method: str, request_headers: Mapping[str, str], answer: Answer) -> Answer:
-    """The answer in the form that the client asked for."""
+    """The answer in the form that the client asked for; streams choose theirs themselves."""
+    if answer.stream is not None:
+        return answer
     if is_velocypack(request_headers.get("Accept")):
         await _encode(answer)
     accepted = request_headers.get("Accept-Encoding")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from typing import cast
 
 from aiohttp import http_exceptions, web
@@ -98,7 +99,7 @@ class HttpServer(web.Server):
         try:
             body = _Body(request, self._body_bytes_max)
             answer = await self._dispatcher.answer(
-                request.method, request.raw_path, request.headers, body.read
+                request.method, request.raw_path, request.headers, body.read, body.chunks
             )
         finally:
             self._in_flight -= 1
@@ -142,22 +143,30 @@ class _Body:
         return self._data
 
     async def _read(self) -> bytes:
+        received: list[bytes] = []
+        async for chunk in self.chunks():
+            received.append(chunk)
+        return b"".join(received)
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body while it comes, unpacked. Errors: as `read`."""
         request = self._request
+        if not request.body_exists:
+            return
         if (request.content_length or 0) > self._bytes_max:
             raise BodyTooLarge
         self._started = True
         if self._is_awaited and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         unpack = Decompressor.of(request.headers.get("Content-Encoding", ""))
-        chunks: list[bytes] = []
         size = 0
         try:
             async for received in request.content.iter_any():
                 for chunk in (received,) if unpack is None else unpack.feed(received):
-                    chunks.append(chunk)
                     size += len(chunk)
                     if size > self._bytes_max:
                         raise BodyTooLarge
+                    yield chunk
                     if unpack is not None:
                         await asyncio.sleep(0)
         except (http_exceptions.HttpProcessingError, web.RequestPayloadError) as error:
@@ -167,4 +176,3 @@ class _Body:
             raise BadParameter("bad parameter: the connection ended within the body") from None
         if unpack is not None:
             unpack.finish()
-        return b"".join(chunks)

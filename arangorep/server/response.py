@@ -8,15 +8,21 @@ carries `Content-Length: 0`, which real clients need.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from arangorep.clock import Clock
 from arangorep.pacing import give_turn
 from arangorep.rest.answer import Answer
+
+log = logging.getLogger("arangorep.http")
 
 JOINED_BYTES_MAX = 256 * 1024
 """Bodies up to this size go out in one write together with the head."""
@@ -70,7 +76,7 @@ class HeadFront:
 class HttpResponse:
     """Sends one answer; `close` ends the connection after it."""
 
-    __slots__ = ("_answer", "_front", "_is_head", "_origin", "_writer", "keep_alive")
+    __slots__ = ("_answer", "_front", "_is_head", "_origin", "_request", "_writer", "keep_alive")
 
     def __init__(
         self, answer: Answer, front: HeadFront, request: web.BaseRequest | None, *, close: bool
@@ -80,6 +86,7 @@ class HttpResponse:
         self._is_head = request is not None and request.method == "HEAD"
         self._origin = None if request is None else request.headers.get("Origin")
         self._writer: AbstractStreamWriter | None = None
+        self._request = request
         self.keep_alive = request is not None and request.keep_alive and not close
 
     async def prepare(self, request: web.BaseRequest) -> None:
@@ -89,6 +96,9 @@ class HttpResponse:
     async def write_eof(self) -> None:
         """Send everything. Pieces are never joined, and dropped as soon as they are sent."""
         assert self._writer is not None
+        if self._answer.stream is not None:
+            await self._send_stream(self._answer.stream)
+            return
         head, pieces = self._head(), self._answer.pieces
         if self._is_head or not pieces:
             await self._writer.write(head)
@@ -102,9 +112,36 @@ class HttpResponse:
                 await give_turn()
         await self._writer.write_eof()
 
-    def _head(self) -> bytes:
+    async def _send_stream(self, stream: AsyncIterator[bytes]) -> None:
+        """Send what the stream gives, in chunks unless its length is known."""
+        assert self._writer is not None
+        assert self._request is not None
+        is_chunked = self._answer.stream_bytes is None
+        if is_chunked and self._request.version < HttpVersion11:
+            is_chunked = self.keep_alive = False  # the end of the connection ends the body
+        try:
+            async with aclosing(cast(AsyncGenerator[bytes, None], stream)) as pieces:
+                await self._writer.write(self._head(is_chunked=is_chunked))
+                if is_chunked:
+                    self._writer.enable_chunking()
+                if not self._is_head:
+                    async for piece in pieces:
+                        await self._writer.write(piece)
+                        await give_turn()
+            await self._writer.write_eof()
+        except Exception:
+            log.exception("a body could not be sent to its end")
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            raise ConnectionResetError("the body ended early") from None
+
+    def _head(self, *, is_chunked: bool = False) -> bytes:
         answer = self._answer
         lines = [f"Content-Length: {answer.length}"]
+        if is_chunked:
+            lines = ["Transfer-Encoding: chunked"]
+        elif answer.stream is not None and answer.stream_bytes is None:
+            lines = []
         if answer.headers:
             lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         if self._origin is not None:

@@ -399,7 +399,7 @@ def test_accounts_come_with_the_system_collections(tmp_path: Path) -> None:
         done(here.post("/_api/user", {"user": "ben"}))
 
 
-# -- stream transactions of the follower ------------------------------------------------------------
+# -- stream transactions of the follower -----------------------------------------------------------
 
 
 @pytest.mark.xfail(strict=True, reason="a commit does not ask whether an applier writes there now")
