@@ -185,6 +185,20 @@ QUERY_RESULT_BYTES_MAX: Final = 256 * 1024 * 1024
 QUERY_ROWS_PER_SLICE: Final = 64
 """Rows parsed and evaluated before others get their turn."""
 
+# -- backup tasks (backups 1.7) ------------------------------------------------------------------
+
+TASKS_MAX: Final = 10_000
+"""Unfinished tasks at once, and finished ones that are remembered. One more to do: 400 / 32."""
+
+ARCHIVE_RATIO_MAX: Final = 300
+ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
+"""An archive that unpacks to more than its size times this, and these bytes, is refused."""
+
+ARCHIVE_MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
+
+DUMP_PART_BYTES: Final = 8 * 1024 * 1024
+"""Size of one file with documents in a dump: it is gathered in memory before it is written."""
+
 # -- asynchronous jobs (leader-api 0) ------------------------------------------------------------
 
 JOBS_MAX: Final = 4096
@@ -270,6 +284,37 @@ KEYS_SYNC_WAIT_S_MIN: Final = 180.0
 
 COMPARED_DOCUMENTS_MAX: Final = 100_000
 """More differing revisions of a collection are counted, but their documents are not compared."""
+
+# -- backups (backups 6.2, 6.3): what a dump directory from anywhere may hold ----------------------
+
+BACKUP_JSON_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Largest file of a dump that is read as a whole: definitions, manifest. Larger: refused."""
+
+BACKUP_LINE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Longest line of a data file, so the largest document; it is held in memory. Longer: refused."""
+
+BACKUP_UNPACKED_BYTES_FREE: Final = 256 * 1024 * 1024
+BACKUP_UNPACKED_RATIO_MAX: Final = 2000
+"""A packed file that unpacks to more than the former and to more than so many times its size is
+refused; where a manifest tells the size, that is the bound. gzip cannot pass 1032."""
+
+BACKUP_STEM_BYTES_MAX: Final = 200
+"""Longer collection and view names give their id to file names, which have 255 bytes."""
+
+BACKUP_PIECE_BYTES: Final = 1024 * 1024
+"""Bytes of a data file that are read, packed or hashed in one go."""
+
+DUMP_FILE_CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""Bytes that `arangorep dump` asks for at once, for each of its threads."""
+
+DUMP_TRIES: Final = 3
+"""How often the dump of one collection is begun when the server does not answer."""
+
+RESTORE_PIECE_BYTES: Final = (128 * 1024, 8 * 1024 * 1024, 96 * 1024 * 1024)
+"""Least, default and greatest size of a request of `arangorep restore` (follower 10)."""
+
+BACKUP_THREADS_MAX: Final = 64
+"""Connections that one command opens at most."""
 
 # -- AQL (data-api 9.2, 9.3); beyond any of them: 400 / 32 -----------------------------------------
 

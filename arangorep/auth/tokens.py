@@ -10,6 +10,8 @@ from jwt.types import Options
 
 ALGORITHM = "HS256"
 ISSUER = "arangodb"
+FAR_AWAY_S = 2**53
+"""Later ends of a token are not told apart."""
 NOT_BY_THE_LIBRARY: Options = {
     "verify_exp": False,
     "verify_iat": False,
@@ -57,7 +59,7 @@ class Tokens:
                 issuer=ISSUER,
                 options=NOT_BY_THE_LIBRARY,
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, ValueError):  # also bytes that are no text
             return None
         return _token(claims, now_s)
 
@@ -70,8 +72,10 @@ def _token(claims: dict[str, Any], now_s: float) -> Token | None:
     elif not isinstance(user, str) or not user:
         return None
     if expires_s is not None:
-        is_number = isinstance(expires_s, (int, float)) and not isinstance(expires_s, bool)
-        if not is_number or expires_s <= now_s:
+        if isinstance(expires_s, bool) or not isinstance(expires_s, (int, float)):
+            return None
+        expires_s = float(max(min(expires_s, FAR_AWAY_S), -FAR_AWAY_S))
+        if not expires_s > now_s:  # nor is one that is no number
             return None
     paths = claims.get("allowed_paths")
     if paths is not None:

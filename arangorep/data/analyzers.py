@@ -104,7 +104,7 @@ def _parse(database: Database, body: object) -> Definition:
     name = _unqualified(database, given) if isinstance(given, str) else ""
     if not name or not name.replace("_", "").replace("-", "").isalnum() or not name[0].isalpha():
         raise BadParameter("an analyzer's name is made of letters, digits, '_' and '-'")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise BadParameter("an analyzer's 'type' is unknown")
     properties = body.get("properties") or {}
     features = body.get("features") or []
@@ -154,4 +154,10 @@ def _stored(store: Store, database: Database) -> list[Definition]:
 
 
 def _is_whole(one: Definition) -> bool:
-    return isinstance(one.get("properties"), dict) and isinstance(one.get("features"), list)
+    features = one.get("features")
+    return (
+        isinstance(one.get("type"), str)
+        and isinstance(one.get("properties"), dict)
+        and isinstance(features, list)
+        and all(isinstance(feature, str) for feature in features)
+    )

@@ -6,10 +6,10 @@ from arangorep.codec.json import dumps, json_text
 from arangorep.data.markers import log_marker
 from arangorep.data.rules import check_schema, described_computed_values
 from arangorep.data.transactions import Transaction
-from arangorep.data.views import check_name_is_free, drop_view
+from arangorep.data.views import check_name_is_free, drop_view, park_view, stage_links
 from arangorep.errors import Forbidden
 from arangorep.storage.catalog import Collection, Database
-from arangorep.storage.commit import Commit, DropCollection, PutCollection
+from arangorep.storage.commit import Commit, DropCollection, PutCollection, PutLoaded
 from arangorep.storage.store import Store
 from arangorep.values import names
 from arangorep.values.collection import (
@@ -54,6 +54,27 @@ def stage_new_collection(
     _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CREATE, commit)
 
 
+def stage_loaded_collection(
+    store: Store, database: Database, loaded: Collection, commit: Commit
+) -> None:
+    """Add a collection that was filled aside, and its marker 2000, to `commit`.
+
+    The log does not tell of its documents, so it gets a gap behind the marker.
+    """
+    info, last_value = loaded.info, loaded.state.counters.last_value
+    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CREATE, commit)
+    gap = store.ticks.next() if loaded.count else 0
+    commit.catalog.append(PutLoaded(info, loaded.state, gap))
+
+
+def stage_changed_collection(
+    store: Store, database: Database, info: CollectionInfo, last_value: int, commit: Commit
+) -> None:
+    """Add a changed definition and its marker 2003 to `commit`."""
+    commit.catalog.append(PutCollection(info))
+    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CHANGE, commit)
+
+
 def change_collection(
     store: Store, database: Database, collection: Collection, body: object
 ) -> None:
@@ -61,9 +82,8 @@ def change_collection(
     info = change_properties(collection.info, _checked(body))
     check_schema(info.schema)
     commit = Commit()
-    commit.catalog.append(PutCollection(info))
     last_value = collection.state.counters.last_value
-    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CHANGE, commit)
+    stage_changed_collection(store, database, info, last_value, commit)
     store.commit(commit)
 
 
@@ -111,7 +131,7 @@ def make_way_for_collection(store: Store, database: Database, body: object) -> N
 
 
 def make_way_for_name(store: Store, database: Database, name: str) -> None:
-    """Give the collection of this name another one, for a moment.
+    """Give the collection or view of this name another one, for a moment.
 
     What a follower has may be ahead of the log it applies: then two collections want one name that
     they had one after the other on the leader, and the log soon tells the right one of each.
@@ -120,6 +140,9 @@ def make_way_for_name(store: Store, database: Database, name: str) -> None:
     if other is not None:
         parked = {"name": f"parked-{other.info.id}"}
         rename_collection(store, database, other, parked)
+    view = database.view_named(name)
+    if view is not None:
+        park_view(store, database, view)
 
 
 def restore_properties(
@@ -130,9 +153,8 @@ def restore_properties(
     if info == collection.info:
         return
     commit = Commit()
-    commit.catalog.append(PutCollection(info))
     last_value = collection.state.counters.last_value
-    _log_definition(store, database, info, last_value, MarkerType.COLLECTION_CHANGE, commit)
+    stage_changed_collection(store, database, info, last_value, commit)
     store.commit(commit)
 
 
@@ -157,6 +179,7 @@ def rename_collection(
     data = b'{"name":"%b"}' % json_text(name)
     kind = MarkerType.COLLECTION_RENAME
     log_marker(store, commit, kind, database.identity, collection.identity, data)
+    stage_links(store, database, commit, old.name, name)
     store.commit(commit)
 
 
@@ -168,10 +191,18 @@ def drop_collection(
     if info.is_system and not allow_system:
         raise Forbidden("forbidden: a system collection is only dropped with isSystem=true")
     commit = Commit()
-    commit.catalog.append(DropCollection(info.id))
+    stage_dropped_collection(store, database, collection, commit)
+    store.commit(commit)
+
+
+def stage_dropped_collection(
+    store: Store, database: Database, collection: Collection, commit: Commit
+) -> None:
+    """Add the end of a collection and its marker 2001 to `commit`."""
+    commit.catalog.append(DropCollection(collection.info.id))
     kind = MarkerType.COLLECTION_DROP
     log_marker(store, commit, kind, database.identity, collection.identity)
-    store.commit(commit)
+    stage_links(store, database, commit, collection.info.name, None)
 
 
 def truncate_collection(store: Store, database: Database, collection: Collection) -> None:

@@ -51,23 +51,40 @@ def create_database(store: Store, body: object) -> str:
     return info.name
 
 
-def drop_database(store: Store, name: str) -> tuple[int, str]:
-    """Drop a database with all its collections; returns its id and name.
-
-    Errors: 403/11 for `_system`; 404/1228.
-    """
+def droppable_database(store: Store, name: str) -> str:
+    """The name as it is stored. Errors: 403/11 for `_system`; 404/1228."""
     database = store.catalog.database(names.normalize_name(name))
     if database.info.is_system:
         raise Forbidden("forbidden: the system database cannot be dropped")
+    return database.info.name
+
+
+def drop_database(store: Store, name: str) -> int:
+    """Drop a database with all its collections; returns its id.
+
+    Errors: 403/11 for `_system`; 404/1228.
+    """
+    database = store.catalog.database(droppable_database(store, name))
     commit = Commit()
     commit.catalog.append(DropDatabase(database.info.id))
     log_marker(store, commit, MarkerType.DATABASE_DROP, database.identity)
     store.commit(commit)
-    return database.info.id, database.info.name
+    return database.info.id
 
 
 def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...]) -> None:
     commit = Commit()
+    stage_new_database(store, info, commit, system_collections)
+    store.commit(commit)
+
+
+def stage_new_database(
+    store: Store,
+    info: DatabaseInfo,
+    commit: Commit,
+    system_collections: tuple[str, ...] = SYSTEM_COLLECTIONS,
+) -> None:
+    """Add a database with its system collections, and their markers, to `commit`."""
     commit.catalog.append(PutDatabase(info))
     identity = (info.id, json_text(info.name))
     data = dumps(info.properties())
@@ -80,7 +97,6 @@ def _create(store: Store, info: DatabaseInfo, system_collections: tuple[str, ...
             server_id=store.server_id,
         )
         stage_new_collection(store, Database(info), collection, last_value, commit)
-    store.commit(commit)
 
 
 def _check_options(options: object) -> None:

@@ -141,10 +141,10 @@ class _Import:
 
     def remove_all(self) -> Generator[None, None, None]:
         """Remove every document as part of the transaction, one by one."""
-        writer = self.transaction.writer(self._collection)
         if self._stream is not None:
-            writer.clear()
+            yield from self._stream.writer(self._collection).clear_in_slices()
             return
+        writer = self.transaction.writer(self._collection)
         cursor = self._store.engine.cursor(Family.PRIMARY)
         start = self._collection.prefix
         while rows := cursor.items(start, self._collection.document_end, IMPORT_ROWS_PER_COMMIT):

@@ -15,10 +15,9 @@ TYPE_BEHIND_IDS = frozenset(
         MarkerType.COLLECTION_CREATE,
         MarkerType.COLLECTION_RENAME,
         MarkerType.COLLECTION_CHANGE,
-        MarkerType.VIEW_CREATE,
-        MarkerType.VIEW_CHANGE,
     }
 )
+TYPE_LAST = frozenset({MarkerType.VIEW_CREATE, MarkerType.VIEW_CHANGE})
 
 
 def log_marker(
@@ -42,7 +41,11 @@ def log_marker(
         members = b'%b,"type":%d' % (ids, kind)
     else:
         members = b'"type":%d,%b' % (kind, ids)
+    if kind in TYPE_LAST:
+        members = ids
     if data is not None:
         members += b',"data":' + data
+    if kind in TYPE_LAST:
+        members += b',"type":%d' % kind
     line = b'{"tick":"%d",%b}\n' % (tick, members)
     commit.log(kind, database[0], collection[0] if collection else 0, tick, line)

@@ -8,7 +8,7 @@ transaction as one group, at the moment it counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 from arangorep.data.transactions import CollectionWriter, Transaction
@@ -19,6 +19,7 @@ from arangorep.errors import (
     TransactionAborted,
     TransactionUnregisteredCollection,
 )
+from arangorep.limits import WRITE_ROWS_PER_SLICE
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Family
 from arangorep.storage.rows import row_key, with_name
@@ -54,8 +55,12 @@ class StreamTransaction(Transaction):
     ) -> None:
         super().__init__(store, database, grouped=True)
         self.id = transaction_id
-        self.snapshot = store.snapshot()
+        self.snapshot = store.snapshot(with_scans=False)
         self.journal: list[Entry] = []
+        self.is_torn = False
+        """Whether a request that failed has left a part of its changes."""
+        self.wait_for_sync = False
+        """Whether a write of it was to be on the disk before its answer: now the commit is."""
         self._tid = b"%d" % transaction_id
         self._readable, self.writable = readable, writable
         self._allow_implicit = allow_implicit
@@ -131,20 +136,35 @@ class StreamTransaction(Transaction):
         self._bytes += len(entry.data)
         self.journal.append(entry)
 
+    def written(self) -> list[Collection]:
+        """Collections that the commit would change."""
+        return [one.collection for one in self._streams.values() if one.is_changed]
+
     def commit(self) -> bool:
+        """`commit_in_slices` in one go."""
+        work = self.commit_in_slices()
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                return bool(stop.value)
+
+    def commit_in_slices(self) -> Generator[None, None, bool]:
         """Write everything as one group of markers; False when nothing changed.
 
-        Errors: 409/1200 when something that no claim can stop came in between: then nothing is
-        written. The transaction is over in any case.
+        The caller holds the write lock to the end. Errors: 409/1200 when something that no claim
+        can stop came in between: then nothing is written. The transaction is over in any case.
         """
         try:
             for stream in self._streams.values():
-                stream.verify()
+                yield from stream.verify()
             if not self.journal:
                 return False
             self._mark(MarkerType.TRANSACTION_START, self.store.ticks.next())
-            for entry in self.journal:
+            for number, entry in enumerate(self.journal):
                 entry.writer.append_now(entry)
+                if number % WRITE_ROWS_PER_SLICE == 0:
+                    yield
             for stream in self._streams.values():
                 stream.finish()
             self._mark(MarkerType.TRANSACTION_COMMIT, self.store.ticks.next())
@@ -236,11 +256,18 @@ class StreamWriter(CollectionWriter):
         return super().remove(key, old_revision, revision)
 
     def clear(self) -> None:
+        """`clear_in_slices` in one go."""
+        for _ in self.clear_in_slices():
+            pass
+
+    def clear_in_slices(self) -> Generator[None, None, None]:
         """Remove every document one by one: a group of markers cannot hold a truncation."""
         for block in list(self._stream.rows(self.collection)):
-            for row in block:
+            for number, row in enumerate(block):
                 key = row_key(row)
                 self.remove(key, self.find(key))
+                if number % WRITE_ROWS_PER_SLICE == 0:
+                    yield
 
     def _claim_key(self, key: bytes) -> None:
         """Errors: 409/1200 when another transaction has it, or it changed since the snapshot;
@@ -272,12 +299,18 @@ class StreamWriter(CollectionWriter):
 
     # -- the end -----------------------------------------------------------------------------------
 
-    def verify(self) -> None:
+    @property
+    def is_changed(self) -> bool:
+        return self._changed
+
+    def verify(self) -> Generator[None, None, None]:
         """Errors: 409/1200 unless everything is as it was when it was claimed."""
         collection = self._store.catalog.collection_by_id(self.collection.info.id)
         if collection is not self.collection or collection.info.indexes != self._indexes:
             raise Conflict("conflict: the collection has changed during the transaction")
-        for key, (family, expected) in self._claimed.items():
+        for number, (key, (family, expected)) in enumerate(self._claimed.items()):
+            if number % WRITE_ROWS_PER_SLICE == 0:
+                yield
             if self._engine.get(family, key) != expected:
                 raise Conflict("conflict: a document has changed during the transaction")
 

@@ -6,7 +6,7 @@ declared `exclusive` is closed for all others. Source: data-api 10.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -186,7 +186,12 @@ class StreamTransactions:
         """Errors: 404/1655."""
         return self._find(transaction_id, owner, database).state
 
-    def commit(self, transaction_id: int, owner: str, database: str) -> bool:
+    def written(self, transaction_id: int, owner: str, database: str) -> list[Collection]:
+        """Collections that a running transaction would change. Errors: 404/1655."""
+        found = self._find(transaction_id, owner, database).transaction
+        return [] if found is None else found.written()
+
+    def commit(self, transaction_id: int, owner: str, database: str) -> Generator[None, None, bool]:
         """Write what the transaction holds; twice does no harm. The caller holds the write lock.
 
         Returns whether it wants to wait for the disk. Errors: 404/1655; 400/1653 after an abort;
@@ -197,13 +202,17 @@ class StreamTransactions:
             if stream.state is ABORTED:
                 raise TransactionDisallowed("the transaction was aborted")
             return False
+        wants_sync = stream.wait_for_sync or stream.transaction.wait_for_sync
+        stream.users += 1
         try:
-            stream.transaction.commit()
+            yield from stream.transaction.commit_in_slices()
         except BaseException:
             self._end(transaction_id, stream, ABORTED)
             raise
+        finally:
+            stream.users -= 1
         self._end(transaction_id, stream, COMMITTED)
-        return stream.wait_for_sync
+        return wants_sync
 
     def abort(self, transaction_id: int, owner: str, database: str) -> None:
         """Twice does no harm. Errors: 404/1655; 400/1653 after a commit."""
@@ -211,6 +220,12 @@ class StreamTransactions:
         if stream.state is COMMITTED:
             raise TransactionDisallowed("the transaction was committed")
         self._end(transaction_id, stream, ABORTED)
+
+    def abort_torn(self, transaction_id: int) -> None:
+        """Abort a transaction that holds a part of what a request was to do."""
+        stream = self._running.get(transaction_id)
+        if stream is not None:
+            self._end(transaction_id, stream, ABORTED)
 
     def running(self, owner: str | None, database: str | None) -> list[int]:
         """Ids of the transactions of a user in a database, oldest first; None stands for all."""
@@ -221,9 +236,9 @@ class StreamTransactions:
         ]
 
     def sweep(self) -> None:
-        """Abort what was not used for too long."""
+        """Abort what was not used for too long, or can see nothing any more."""
         for transaction_id, stream in list(self._running.items()):
-            if self._is_expired(stream):
+            if self._is_over(stream):
                 self._end(transaction_id, stream, ABORTED)
 
     def abort_all(self) -> None:
@@ -235,14 +250,16 @@ class StreamTransactions:
         stream = self._streams.get(transaction_id)
         if stream is None or stream.owner != owner or stream.database != database:
             raise TransactionNotFound
-        if stream.transaction is not None and (
-            stream.transaction.snapshot.closed or self._is_expired(stream)
-        ):
+        if self._is_over(stream):
             self._end(transaction_id, stream, ABORTED)
         return stream
 
-    def _is_expired(self, stream: Stream) -> bool:
-        return not stream.users and stream.expires_us <= self._clock.monotonic_us()
+    def _is_over(self, stream: Stream) -> bool:
+        """Whether it was idle for too long, or lost its snapshot with a dropped collection."""
+        if stream.users or stream.transaction is None:
+            return False
+        is_idle = stream.expires_us <= self._clock.monotonic_us()
+        return is_idle or stream.transaction.snapshot.closed
 
     def _touch(self, stream: Stream) -> None:
         stream.expires_us = self._clock.monotonic_us() + round(STREAM_IDLE_S * 1_000_000)

@@ -64,10 +64,10 @@ class UserDirectory:
         self.version += 1
         self._accounts = {}
         if collection is not None:
-            for document in documents(self._store, collection):
-                account = parse_account(document)
-                if account is not None:
-                    self._accounts.setdefault(account.name, account)
+            # of several documents for one name always the same one counts
+            found = sorted(documents(self._store, collection), key=lambda d: str(d["_key"]))
+            for account in filter(None, map(parse_account, found)):
+                self._accounts.setdefault(account.name, account)
 
     def find(self, name: str) -> Account | None:
         """The account of this name."""
@@ -142,7 +142,9 @@ class UserDirectory:
         if name == ROOT:
             raise Forbidden("forbidden: root cannot be removed")
         transaction, writer = self._begin()
-        writer.remove(account.key)
+        for document in documents(self._store, _system(self._store).find(USERS_COLLECTION)):
+            if document.get("user") == account.name:
+                writer.remove(document["_key"])
         transaction.commit()
 
     def set_level(self, name: str, database: str, collection: str, level: Level | None) -> None:

@@ -56,14 +56,34 @@ def restore_view(store: Store, database: Database, body: object) -> ViewInfo:
     return changed
 
 
-def make_way_for_view(store: Store, database: Database, body: object) -> None:
-    """Drop another view that has the name of one to be restored. Errors: 400/10, 1208."""
+def make_way_for_view(
+    store: Store, database: Database, body: object, *, is_parked: bool = False
+) -> None:
+    """Drop another view that has the name of one to be restored, or give it another name.
+
+    Errors: 400/10, 1208.
+    """
     wanted = parse_stored_view(
         body, new_id=0, database_id=database.info.id, server_id=store.server_id
     )
     other = database.view_named(wanted.name)
     if other is not None and other.guid != wanted.guid:
-        drop_view(store, database, other)
+        (park_view if is_parked else drop_view)(store, database, other)
+
+
+def park_view(store: Store, database: Database, info: ViewInfo) -> None:
+    """Give a view another name for a moment: the log soon tells the right one."""
+    rename_view(store, database, info, {"name": f"parked-{info.id}"})
+
+
+def stage_links(
+    store: Store, database: Database, commit: Commit, old_name: str, new_name: str | None
+) -> None:
+    """Let links of views follow a collection that is renamed, or (None) end with it."""
+    for info in database.views:
+        changed = info.with_collection_renamed(old_name, new_name)
+        if changed is not info:
+            stage_view(store, database, changed, MarkerType.VIEW_CHANGE, commit)
 
 
 def change_properties(
@@ -71,8 +91,10 @@ def change_properties(
 ) -> ViewInfo:
     """Errors: 400/10; 404/1203 for a collection that is not there."""
     changed = change_view(info, body, is_partial=is_partial)
+    known = set(info.collections())
     for name in changed.collections():
-        database.find(name)
+        if name not in known:  # a collection that is gone may stay named
+            database.find(name)
     if changed != info:
         _put(store, database, changed, MarkerType.VIEW_CHANGE)
     return changed
@@ -93,9 +115,14 @@ def rename_view(store: Store, database: Database, info: ViewInfo, body: object) 
 def drop_view(store: Store, database: Database, info: ViewInfo) -> None:
     """Marker 2111."""
     commit = Commit()
+    stage_dropped_view(store, database, info, commit)
+    store.commit(commit)
+
+
+def stage_dropped_view(store: Store, database: Database, info: ViewInfo, commit: Commit) -> None:
+    """Add the end of a view and its marker 2111 to `commit`."""
     commit.catalog.append(DropView(info.id))
     log_marker(store, commit, MarkerType.VIEW_DROP, database.identity, _identity(info))
-    store.commit(commit)
 
 
 def check_name_is_free(database: Database, name: str) -> None:
@@ -106,10 +133,17 @@ def check_name_is_free(database: Database, name: str) -> None:
 
 def _put(store: Store, database: Database, info: ViewInfo, kind: MarkerType) -> None:
     commit = Commit()
+    stage_view(store, database, info, kind, commit)
+    store.commit(commit)
+
+
+def stage_view(
+    store: Store, database: Database, info: ViewInfo, kind: MarkerType, commit: Commit
+) -> None:
+    """Add a view and its marker 2110 or 2112 to `commit`."""
     commit.catalog.append(PutView(info))
     data = dumps(info.describe())
     log_marker(store, commit, kind, database.identity, _identity(info), data)
-    store.commit(commit)
 
 
 def _identity(info: ViewInfo) -> tuple[int, bytes]:

@@ -23,7 +23,7 @@ from arangorep.data.databases import create_database, drop_database
 from arangorep.data.indexes import drop_index, make_way_for_index, restore_index
 from arangorep.data.replica import ReplicaWriter
 from arangorep.data.transactions import Transaction
-from arangorep.data.views import drop_view, make_way_for_view, restore_view
+from arangorep.data.views import drop_view, make_way_for_view, park_view, restore_view
 from arangorep.errors import (
     ArangoError,
     CollectionNotFound,
@@ -47,8 +47,10 @@ from arangorep.limits import APPLY_ROWS_PER_COMMIT
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
 from arangorep.values.marker import MarkerType
+from arangorep.values.view import ALIAS
 
 NAMING_MARKERS = frozenset({MarkerType.COLLECTION_CREATE, MarkerType.COLLECTION_RENAME})
+VIEW_MARKERS = frozenset({MarkerType.VIEW_CREATE, MarkerType.VIEW_CHANGE})
 ABORT = 2202
 MARKER_SHOWN_MAX = 1024
 
@@ -71,12 +73,14 @@ class MarkerApplier:
         learn_name: Callable[[object, object], None],
         ignore_errors: int,
         is_checked: bool = False,
+        skips_views: bool = False,
     ) -> None:
         """`database_id` 0 follows all databases; `excluded` tells of a globallyUniqueId.
 
         With `is_checked` documents are parsed before they are stored as they came.
         """
         self._is_checked = is_checked
+        self._skips_views = skips_views
         self._store = store
         self._ticks = ticks
         self._state_key = state_key
@@ -127,7 +131,7 @@ class MarkerApplier:
         if isinstance(item, Marker) and item.type in NAMING_MARKERS:
             self._learn_name(item.guid or item.data.get("globallyUniqueId"), item.data.get("name"))
         try:
-            if item.guid and self._excluded(item.guid):
+            if self._is_excluded(item):
                 self._progress.excluded += count
                 self._pass(tick)
             elif isinstance(item, Run):
@@ -152,6 +156,12 @@ class MarkerApplier:
             self.catch_up(tick)
         self._seen = max(self._seen, tick)
         self._progress.events += count
+
+    def _is_excluded(self, item: Run | Marker) -> bool:
+        """By a restriction; search views go with their collections, of which some are missing."""
+        if isinstance(item, Marker) and item.type in VIEW_MARKERS:
+            return self._skips_views and item.data.get("type") != ALIAS
+        return bool(item.guid) and self._excluded(item.guid)
 
     def _run(self, run: Run) -> Steps:
         if run.tid in ("", "0"):
@@ -269,7 +279,8 @@ class MarkerApplier:
             case MarkerType.VIEW_CREATE | MarkerType.VIEW_CHANGE:
                 database = self._database(marker.database)
                 self._make_way_for_name(marker, database, marker.data.get("globallyUniqueId"))
-                make_way_for_view(store, database, marker.data)
+                is_parked = marker.tick <= self._ticks.settled
+                make_way_for_view(store, database, marker.data, is_parked=is_parked)
             case MarkerType.INDEX_CREATE:
                 database, collection = self._find(marker.database, marker.guid)
                 make_way_for_index(store, database, collection, marker.data)
@@ -277,6 +288,10 @@ class MarkerApplier:
     def _make_way_for_name(self, marker: Marker, database: Database, guid: object) -> None:
         """Another collection may have the name only because what is here is ahead of the log."""
         name = marker.data.get("name")
+        view = database.view_named(name) if isinstance(name, str) else None
+        if view is not None and view.guid != guid:
+            is_parked = marker.tick <= self._ticks.settled
+            (park_view if is_parked else drop_view)(self._store, database, view)
         other = database.named(name) if isinstance(name, str) else None
         if other is None or other.info.guid == guid or other.info.is_system:
             return
@@ -369,13 +384,12 @@ class MarkerApplier:
             return
 
     def _change_view(self, marker: Marker) -> None:
-        """Errors: 404/1203 for a view that is not here, unless it is marked as deleted."""
+        """Errors: 400/10, 1208."""
         database = self._database(marker.database)
         guid = str(marker.data.get("globallyUniqueId", marker.guid))
-        if database.view_by_guid(guid) is not None:
+        # one that is not here was ahead of the log, or renamed since: the definition is whole
+        if database.view_by_guid(guid) is not None or marker.data.get("deleted") is not True:
             restore_view(self._store, database, marker.data)
-        elif marker.data.get("deleted") is not True:
-            raise CollectionNotFound(f"collection or view not found: {guid}")
 
     def _drop_view(self, marker: Marker) -> None:
         database = self._database(marker.database)

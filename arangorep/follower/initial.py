@@ -227,7 +227,7 @@ class InitialSyncer:
                 if store.catalog.database_by_id(database.info.id) is not database:
                     return
                 name = view.get("name")
-                if isinstance(name, str):
+                if isinstance(name, str) and database.named(name) is not None:
                     make_way_for_name(store, database, name)
                 make_way_for_view(store, database, view)
                 restore_view(store, database, view)

@@ -67,6 +67,7 @@ class TailingSyncer:
             learn_name=self._learn_name,
             ignore_errors=config.ignoreErrors,
             is_checked=site.is_checked,
+            skips_views=bool(config.restrictCollections),
         )
         self._failures = 0
         self._idle_cycles = 0

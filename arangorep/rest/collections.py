@@ -19,7 +19,7 @@ from arangorep.limits import SCAN_ROWS_MAX
 from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, ok, result
 from arangorep.rest.context import Request
-from arangorep.rest.writing import writing
+from arangorep.rest.writing import sync_if_wanted, writing
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
 from arangorep.storage.store import Store
@@ -77,13 +77,15 @@ async def _drop(request: Request) -> Answer:
     collection = request.collection(request.parts[0])
     async with request.services.write_lock:
         collection = request.writable_collection(request.parts[0])
+        if not collection.info.is_system and request.may_change_accounts():
+            request.services.users.forget(request.database_name, collection.info.name)
         collections.drop_collection(
             request.store,
             request.database,
             collection,
             allow_system=request.query.flag("isSystem"),
         )
-        request.services.users.forget(request.database_name, collection.info.name)
+        request.services.streams.sweep()
     return ok({"id": str(collection.info.id)})
 
 
@@ -200,9 +202,8 @@ async def _truncate(request: Request, collection: Collection) -> dict[str, Any]:
             if stream is None:
                 collections.truncate_collection(request.store, request.database, collection)
             else:
-                stream.writer(collection).clear()
-    if collection.info.wait_for_sync or request.query.flag("waitForSync"):
-        await request.services.group_sync.wait()
+                await drive(stream.writer(collection).clear_in_slices())
+    await sync_if_wanted(request, collection, stream)
     return collection.info.base_info()
 
 

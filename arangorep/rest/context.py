@@ -14,7 +14,7 @@ from arangorep.codec.json import loads, loads_shallow
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.streams import StreamTransactions
 from arangorep.data.users import UserDirectory
-from arangorep.errors import BadParameter, Forbidden, HttpBadParameter, ReadOnly
+from arangorep.errors import ArangoError, BadParameter, Forbidden, HttpBadParameter, ReadOnly
 from arangorep.follower.appliers import Appliers
 from arangorep.leader.batches import BatchRegistry
 from arangorep.leader.clients import ClientIdentity, ReplicationClients
@@ -29,7 +29,8 @@ from arangorep.rest.negotiation import decoded, is_velocypack
 from arangorep.rest.observation import Observation
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
-from arangorep.values.account import Identity, Level
+from arangorep.values.account import USERS_COLLECTION, Identity, Level
+from arangorep.values.database import SYSTEM_DATABASE
 
 
 @dataclass(slots=True)
@@ -141,8 +142,20 @@ class Request:
             yield None
             return
         number = transaction_number(text)
-        with self.services.streams.use(number, self.user, self.database_name) as found:
-            yield found
+        streams = self.services.streams
+        with streams.use(number, self.user, self.database_name) as found:
+            try:
+                yield found
+            except ArangoError as error:
+                if not found.is_torn:
+                    raise
+                streams.abort_torn(number)
+                error.message += "; the transaction was aborted"
+                raise
+            except BaseException:
+                # cut off half way, or a fault: what is there by now is nothing to be committed
+                streams.abort_torn(number)
+                raise
 
     def client_identity(self) -> ClientIdentity:
         """Who sent this, from the query. Errors: 400/10 for a malformed `syncerId`."""
@@ -203,6 +216,13 @@ class Request:
             raise ReadOnly(
                 f"read-only: {what} is replicated from a leader; write there, or stop the applier"
             )
+
+    def may_change_accounts(self) -> bool:
+        """Whether no applier owns the accounts."""
+        services = self.services
+        return services.writable_follower or not services.appliers.guards(
+            SYSTEM_DATABASE, USERS_COLLECTION
+        )
 
     def check_databases_not_followed(self) -> None:
         """Errors: 403/1004 while the global applier creates and drops databases."""

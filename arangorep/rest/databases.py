@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arangorep.data.databases import create_database, drop_database
+from arangorep.data.databases import create_database, drop_database, droppable_database
 from arangorep.errors import (
     ArangoError,
     BadParameter,
@@ -77,8 +77,11 @@ async def _drop(request: Request) -> Answer:
     services = request.services
     async with services.write_lock:
         request.check_databases_not_followed()
-        database_id, name = drop_database(request.store, request.parts[0])
-        services.users.forget(name)
+        name = droppable_database(request.store, request.parts[0])
+        if request.may_change_accounts():
+            services.users.forget(name)
+        database_id = drop_database(request.store, name)
+        services.streams.sweep()
     await services.appliers.forget_database(database_id)
     request.services.clients.forget_database(database_id)
     return result(True)

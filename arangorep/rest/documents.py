@@ -279,6 +279,9 @@ async def _write(
         outcomes = await drive(writer.each(body, run)) if many else _run_single(run, body)
         if stream is None:
             transaction.commit()
+        elif wishes.wait_for_sync:
+            stream.wait_for_sync = True
+            wishes = replace(wishes, wait_for_sync=False)
         # as it is now: the collection may be renamed while the answer waits for the disk
         name, name_json = collection.info.name, collection.name_json
     failed = isinstance(outcomes, Outcomes) and outcomes.all_failed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from arangorep.codec.json import dumps
 from arangorep.data.importing import ImportOptions, import_documents
-from arangorep.errors import CollectionParameterMissing, MethodNotAllowed
+from arangorep.errors import ArangoError, CollectionParameterMissing, MethodNotAllowed
 from arangorep.pacing import drive
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
 from arangorep.rest.negotiation import is_velocypack
-from arangorep.rest.writing import writing
+from arangorep.rest.writing import sync_if_wanted, writing
 
 
 async def handle(request: Request) -> Answer:
@@ -28,11 +28,17 @@ async def handle(request: Request) -> Answer:
     with request.stream() as stream:
         async with writing(request, name, stream, alone=options.overwrite and not stream) as found:
             collection = found
-            counts = await drive(
-                import_documents(request.store, request.database, collection, data, options, stream)
-            )
-    if collection.info.wait_for_sync or request.query.flag("waitForSync"):
-        await request.services.group_sync.wait()
+            try:
+                counts = await drive(
+                    import_documents(
+                        request.store, request.database, collection, data, options, stream
+                    )
+                )
+            except ArangoError:
+                if stream is not None:
+                    stream.is_torn = True
+                raise
+        await sync_if_wanted(request, collection, stream)
     return json_answer(counts.describe(details=request.query.flag("details")), 201)
 
 

@@ -17,6 +17,7 @@ from arangorep.codec.json import Fragment
 from arangorep.data.queries import QueryRun, Results, check_full_count
 from arangorep.data.stream import StreamTransaction
 from arangorep.errors import (
+    ArangoError,
     BadParameter,
     CursorNotFound,
     HttpBadParameter,
@@ -34,7 +35,7 @@ from arangorep.protocol.params import number_of, parse_number
 from arangorep.rest.answer import Answer, json_answer, ok
 from arangorep.rest.context import Request
 from arangorep.rest.cursor_registry import QueryCursor, ResultReader
-from arangorep.rest.writing import writing
+from arangorep.rest.writing import sync_if_wanted, writing
 
 
 async def handle(request: Request) -> Answer:
@@ -179,9 +180,14 @@ async def _written(
     name = query.writes(binds)
     assert name is not None
     async with writing(request, name, stream) as collection:
-        results = await drive(_gathered(run.write(request.database, collection)))
-    if collection.info.wait_for_sync or run.execution.options.get("waitForSync") is True:
-        await request.services.group_sync.wait()
+        try:
+            results = await drive(_gathered(run.write(request.database, collection)))
+        except ArangoError:
+            if stream is not None:
+                stream.is_torn = True
+            raise
+    wanted = run.execution.options.get("waitForSync") is True
+    await sync_if_wanted(request, collection, stream, wanted=wanted)
     return results
 
 

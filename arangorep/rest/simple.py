@@ -27,7 +27,7 @@ from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, ok
 from arangorep.rest.context import Request
 from arangorep.rest.queries import parse_query_options, run_query, run_to_end
-from arangorep.rest.writing import writing
+from arangorep.rest.writing import sync_if_wanted, writing
 from arangorep.storage.catalog import Collection
 
 Body = dict[str, Any]
@@ -229,8 +229,8 @@ async def _remove_by_keys(request: Request, body: Body) -> Answer:
             outcomes = list(await drive(writer.each(keys, writer.remove)))
             if stream is None:
                 transaction.commit()
-    if collection.info.wait_for_sync or options.get("waitForSync") is True:
-        await request.services.group_sync.wait()
+        wanted = options.get("waitForSync") is True
+        await sync_if_wanted(request, collection, stream, wanted=wanted)
     done = [one for one in outcomes if not isinstance(one, ArangoError)]
     answer: Body = {"removed": len(done), "ignored": len(keys) - len(done)}
     if options.get("returnOld") is True and options.get("silent") is False:

@@ -6,10 +6,12 @@ import asyncio
 
 from arangorep.data.streams import Declaration, parse_declaration
 from arangorep.errors import HttpNotFound, MethodNotAllowed, NotImplementedHere
+from arangorep.pacing import drive
 from arangorep.rest.answer import Answer, json_answer, result
 from arangorep.rest.context import Request, transaction_number
 from arangorep.rest.writing import wait_for_end
 from arangorep.storage.catalog import Collection
+from arangorep.values.account import Level
 
 
 async def handle(request: Request) -> Answer:
@@ -49,7 +51,7 @@ async def _begin(request: Request) -> Answer:
                     request.database, request.user, reading, writing, exclusive, declared
                 )
                 return _described(transaction.id, "running", 201)
-        await wait_for_end(services.stream_ended.wait, deadline_s)
+        await wait_for_end(services, deadline_s)
 
 
 def _collections(
@@ -70,7 +72,12 @@ async def _one(request: Request, text: str) -> Answer:
     place = transaction_id, request.user, request.database_name
     if request.method == "PUT":
         async with services.write_lock:
-            wants_sync = services.streams.commit(*place)
+            for collection in services.streams.written(*place):
+                # much may have happened since the first write
+                request.check_documents_writable()
+                request.check_collection_level(collection.info.name, Level.WRITE)
+                request.check_not_followed(collection.info.name)
+            wants_sync = await drive(services.streams.commit(*place))
         if wants_sync:
             await services.group_sync.wait()
         return _described(transaction_id, "committed")

@@ -17,8 +17,7 @@ from arangorep.errors import (
 from arangorep.rest.answer import Answer, ok, result
 from arangorep.rest.context import Request
 from arangorep.storage.catalog import Database
-from arangorep.values.account import ANY, LEVELS, UNDEFINED, USERS_COLLECTION, Account, Level
-from arangorep.values.database import SYSTEM_DATABASE
+from arangorep.values.account import ANY, LEVELS, UNDEFINED, Account, Level
 
 
 async def handle(request: Request) -> Answer:
@@ -96,9 +95,7 @@ def _writing(request: Request) -> Any:
     services = request.services
     if services.read_only:
         raise Forbidden("forbidden: the server is in read-only mode")
-    if not services.writable_follower and services.appliers.guards(
-        SYSTEM_DATABASE, USERS_COLLECTION
-    ):
+    if not request.may_change_accounts():
         raise ReadOnly("read-only: accounts are replicated from a leader; change them there")
     return services.write_lock
 

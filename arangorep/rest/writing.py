@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from arangorep.data.stream import StreamTransaction
-from arangorep.errors import LockTimeout
+from arangorep.errors import LockTimeout, ShuttingDown
 from arangorep.limits import STREAM_LOCK_WAIT_S_DEFAULT
-from arangorep.rest.context import Request
+from arangorep.rest.context import Request, Services
 from arangorep.storage.catalog import Collection
 
 
@@ -37,13 +37,32 @@ async def writing(
             ):
                 yield collection
                 return
-        await wait_for_end(services.stream_ended.wait, deadline_s)
+        await wait_for_end(services, deadline_s)
 
 
-async def wait_for_end(wait: Callable[[], Awaitable[None]], deadline_s: float) -> None:
-    """Wait until some transaction ends. Errors: 500/18 when that takes too long."""
+async def wait_for_end(services: Services, deadline_s: float) -> None:
+    """Wait until some transaction ends. Errors: 500/18 when that takes too long; 503/30."""
     try:
         async with asyncio.timeout_at(deadline_s):
-            await wait()
+            await services.stream_ended.wait()
     except TimeoutError:
         raise LockTimeout from None
+    if services.stopping:
+        raise ShuttingDown
+
+
+async def sync_if_wanted(
+    request: Request,
+    collection: Collection,
+    stream: StreamTransaction | None,
+    *,
+    wanted: bool = False,
+) -> None:
+    """Wait for the disk where the collection or the request says so; a transaction does it at its
+    commit."""
+    if not (wanted or collection.info.wait_for_sync or request.query.flag("waitForSync")):
+        return
+    if stream is None:
+        await request.services.group_sync.wait()
+    else:
+        stream.wait_for_sync = True

@@ -65,6 +65,9 @@ class Server:
         """Let requests in flight finish, then sync and close the store."""
         services = self.node.services
         services.stopping = True
+        # whoever waits for a collection of a transaction would wait for its idle time
+        async with services.write_lock:
+            services.streams.abort_all()
         services.loop_monitor.stop()
         for site in list(self._runner.sites):
             await site.stop()

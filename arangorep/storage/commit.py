@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from arangorep.storage import keys
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.log import HEADER_BYTES, pack_header
+from arangorep.storage.state import CollectionState
 from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
 from arangorep.values.marker import MarkerType
@@ -54,6 +55,16 @@ class PutCollection:
 
 
 @dataclass(frozen=True, slots=True)
+class PutLoaded:
+    """A collection comes into being whose rows are there already (`aside.py`)."""
+
+    info: CollectionInfo
+    state: CollectionState
+    gap: int
+    """See `Collection.gap`; behind the marker that tells of the collection. 0: no documents."""
+
+
+@dataclass(frozen=True, slots=True)
 class DropCollection:
     """A collection goes away."""
 
@@ -74,7 +85,9 @@ class DropView:
     view_id: int
 
 
-CatalogChange = PutDatabase | DropDatabase | PutCollection | DropCollection | PutView | DropView
+CatalogChange = (
+    PutDatabase | DropDatabase | PutCollection | PutLoaded | DropCollection | PutView | DropView
+)
 
 
 class Commit:

@@ -150,6 +150,11 @@ class Engine(Protocol):
         """Rewrite all files without what was overwritten or deleted."""
         ...
 
+    def checkpoint(self, path: Path) -> None:
+        """Make a directory with a copy of the store as it is now, by hard links. Callable from
+        worker threads; `path` must not exist, its parent must."""
+        ...
+
     def size_bytes(self) -> int:
         """Bytes of the store's files on disk, live or still pinned."""
         ...

@@ -101,6 +101,9 @@ def _check_entries(
 def _check_orphans(store: Store) -> Iterator[str]:
     """Rows below an id that the catalog does not know."""
     known = {collection.info.id for collection in store.catalog.collections}
+    # what was being loaded aside is removed at the next start
+    notes = read_all(store.engine, Family.META, keys.LOADING)
+    known |= {keys.from_u64(note[len(keys.LOADING) :]) for note, _ in notes}
     for family in (Family.DOCUMENTS, Family.PRIMARY, Family.INDEX):
         for found in _ids(store.engine, family):
             if found not in known:

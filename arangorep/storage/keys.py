@@ -19,8 +19,10 @@
 |           | `tree/` id                   | tick (8 bytes), then the revision tree's binary form|
 |           | `segment/` last tick         | MessagePack of `Segment`                           |
 |           | `building/` collection id, index id | empty: an index whose build is not finished |
-|           | `loading/` collection id     | empty: documents are being loaded without the log  |
+|           | `loading/` collection id     | empty: documents are being loaded without the log, |
+|           |                              | or beside the catalog when it does not know the id |
 |           | `gap/` collection id         | tick up to which the log does not tell all, 8 bytes|
+|           | `task/` uid                  | MessagePack of a backup's `Task`                   |
 |           | `applier-config/` id         | MessagePack of the applier's configuration         |
 |           | `applier-state/` id          | MessagePack of leader and ticks; id 0 is global    |
 """
@@ -47,6 +49,7 @@ SEGMENT: Final = b"segment/"
 BUILDING: Final = b"building/"
 LOADING: Final = b"loading/"
 GAP: Final = b"gap/"
+TASK: Final = b"task/"
 APPLIER_CONFIG: Final = b"applier-config/"
 APPLIER_STATE: Final = b"applier-state/"
 

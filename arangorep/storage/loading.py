@@ -1,7 +1,8 @@
 """Repairing collections whose loading past the log was cut off by a crash.
 
 Documents and keys arrive in separate files, so one of them may be missing: the documents are what
-counts, everything else is made from them anew.
+counts, everything else is made from them anew. What was loaded aside and never put in place
+(`aside.py`) is removed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from arangorep.storage import keys
+from arangorep.storage.aside import discard
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rows import row_key
@@ -27,7 +29,7 @@ def finish_loads(store: Store) -> None:
     for mark in marks:
         collection = store.catalog.collection_by_id(keys.from_u64(mark[len(keys.LOADING) :]))
         if collection is None:
-            store.write_meta({mark: None})
+            discard(store, mark[len(keys.LOADING) :])
             continue
         _repair(store, collection)
         store.end_load(collection)

@@ -182,5 +182,19 @@ class OperationLog:
         return floor
 
 
+    def restart(self, tick: int) -> None:
+        """Forget everything and go on above `tick`: who tails from below is told so."""
+        changes = WriteSet()
+        changes.ranges.append((Family.LOG, keys.u64(0), keys.u64(tick)))
+        meta = changes.entries[Family.META]
+        meta[keys.LOG_FLOOR] = meta[keys.TREES_VALID] = meta[keys.TICKS] = keys.u64(tick)
+        for segment in self.segments:
+            meta[keys.SEGMENT + keys.u64(segment.last)] = None
+        self._engine.write(changes)
+        self.segments = []
+        self.floor = self.last_tick = tick
+        self.open = Segment(tick, tick, 0, self.open.closed_us)
+
+
 def _put_segment(segment: Segment, changes: WriteSet) -> None:
     changes.entries[Family.META][keys.SEGMENT + keys.u64(segment.last)] = segment.pack()

@@ -23,6 +23,7 @@ from rocksdict import (
     AccessType,
     BlockBasedOptions,
     Cache,
+    Checkpoint,
     DBCompressionType,
     IngestExternalFileOptions,
     Options,
@@ -301,6 +302,9 @@ class RocksEngine:
     def compact(self) -> None:
         for handle in self._handles.values():
             handle.compact_range(None, None)
+
+    def checkpoint(self, path: Path) -> None:
+        Checkpoint(self._db).create_checkpoint(str(path))
 
     def size_bytes(self) -> int:
         with os.scandir(self._path) as entries:

@@ -24,6 +24,7 @@ from arangorep.storage.commit import (
     DropView,
     PutCollection,
     PutDatabase,
+    PutLoaded,
     PutView,
 )
 from arangorep.storage.engine import Engine, Family, WriteSet
@@ -191,6 +192,8 @@ class Store:
                     meta[keys.DATABASE + keys.u64(info.id)] = msgpack.pack(info.pack())
                 case PutCollection(info):
                     meta[keys.COLLECTION + keys.u64(info.id)] = msgpack.pack(info.pack())
+                case PutLoaded():
+                    _keep_loaded(change, commit, self.largest_bytes)
                 case PutView(view):
                     meta[keys.VIEW + keys.u64(view.id)] = msgpack.pack(view.pack())
                 case DropView(view_id):
@@ -213,6 +216,11 @@ class Store:
                     self.catalog.add_collection(info, CollectionState(Counters(), RevisionTree()))
                 case PutCollection(info):
                     self.catalog.change_collection(info)
+                case PutLoaded(info, state, gap):
+                    self.catalog.add_collection(info, state).gap = gap
+                    self.largest_bytes = max(self.largest_bytes, state.counters.largest_bytes)
+                    if gap:
+                        self._loaded.add(info.id)
                 case PutView(view):
                     self.catalog.put_view(view)
                 case DropView(view_id):
@@ -319,10 +327,14 @@ class Store:
 
     # -- snapshots -------------------------------------------------------------------------------
 
-    def snapshot(self) -> Snapshot:
-        """Pin the documents of every collection as they are now (about 5 us per collection)."""
+    def snapshot(self, *, with_scans: bool = True) -> Snapshot:
+        """Pin the documents of every collection as they are now (about 5 us per collection).
+
+        Without scans it costs the same for any number of collections; reading whole ones is slower.
+        """
         self._epoch += 1
-        snapshot = Snapshot(self.engine, iter(self.catalog.collections), self._epoch)
+        scanned = iter(self.catalog.collections) if with_scans else iter(())
+        snapshot = Snapshot(self.engine, scanned, self._epoch)
         self._snapshots[self._epoch] = snapshot
         return snapshot
 
@@ -358,6 +370,18 @@ class Store:
         self.trees_valid = valid
         self.unsynced = True
 
+    def start_anew(self, tick: int) -> None:
+        """After a restore: ticks go on above `tick`, and the log begins there.
+
+        `tick` is greater than any that was ever handed out by the server that the data come from,
+        so whoever followed it notices that what it has read is gone.
+        """
+        for _ in self.checkpoint_trees():
+            pass
+        self.log.restart(tick)
+        self.ticks.raise_to(tick)
+        self.trees_valid = tick
+
     def close(self) -> None:
         """Write what a quick restart needs, sync, release the directory."""
         for snapshot in list(self._snapshots.values()):
@@ -368,6 +392,21 @@ class Store:
         self.ticks.settle()
         self.engine.sync_log()
         self.engine.close()
+
+
+def _keep_loaded(change: PutLoaded, commit: Commit, largest_bytes: int) -> None:
+    """The rows of `meta` that make a collection of what was loaded aside."""
+    info, counters = change.info, change.state.counters
+    prefix = keys.u64(info.id)
+    largest_bytes = max(largest_bytes, counters.largest_bytes)
+    commit.changes.entries[Family.META] |= {
+        keys.COLLECTION + prefix: msgpack.pack(info.pack()),
+        keys.COUNTER + prefix: counters.pack(),
+        keys.TREE + prefix: keys.u64(commit.last_tick) + change.state.tree.to_bytes(),
+        keys.GAP + prefix: keys.u64(change.gap) if change.gap else None,
+        keys.LOADING + prefix: None,
+        keys.LARGEST: keys.u64(largest_bytes),
+    }
 
 
 def _erase_collection(collection: Collection, commit: Commit) -> None:

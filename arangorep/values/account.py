@@ -83,7 +83,8 @@ class Account:
         return Level.NONE if level is None else level
 
     def collection_level(self, database: str, collection: str) -> Level:
-        """The effective level: its own, else that of `*` in its database, else the database's.
+        """The effective level: its own, else that of `*` in its database, else the database's; the
+        level of `*/*` where the database has none of its own.
 
         System collections go with their database, accounts belong to administrators.
         """
@@ -91,10 +92,15 @@ class Account:
             if database == SYSTEM_DATABASE and collection == USERS_COLLECTION:
                 return Level.WRITE if self.is_admin else Level.NONE
             return self.database_level(database)
-        set_here = self.grant(database).collections
+        own = self.grants.get(database)
+        set_here = {} if own is None else own.collections
         for name in (collection, ANY):
             if name in set_here:
                 return set_here[name]
+        if own is None or own.level is None:
+            anywhere = self.grant(ANY).collections.get(ANY)
+            if anywhere is not None:
+                return anywhere
         return self.database_level(database)
 
     @property

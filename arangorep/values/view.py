@@ -90,6 +90,22 @@ class ViewInfo:
         """The same view under a name that `check_view_name` has accepted."""
         return replace(self, name=name)
 
+    def with_collection_renamed(self, old_name: str, new_name: str | None) -> ViewInfo:
+        """The same view with its links on another name, or without them; itself if it has none."""
+        if old_name not in self.collections():
+            return self
+        if self.type == SEARCH:
+            links = {n: link for n, link in self.properties["links"].items() if n != old_name}
+            if new_name is not None:
+                links[new_name] = self.properties["links"][old_name]
+            return replace(self, properties={**self.properties, "links": links})
+        indexes = [
+            index if index["collection"] != old_name else {**index, "collection": new_name}
+            for index in self.properties["indexes"]
+            if new_name is not None or index["collection"] != old_name
+        ]
+        return replace(self, properties={"indexes": indexes})
+
     def collections(self) -> list[str]:
         """Names of the collections that the definition speaks of."""
         if self.type == SEARCH:

@@ -1,9 +1,9 @@
 """Stream transactions against dicts: snapshot isolation, claims, and one group in the log.
 
 Several transactions and plain writes are interleaved on two collections, one with a unique index,
-one with an autoincrement key. The oracle keeps a copy of the dicts for each transaction and predicts
-every conflict: the first who writes a key or a unique value has it. Collections are dropped, renamed
-and truncated in between, and the store is stopped and killed.
+one with an autoincrement key. The oracle keeps a copy of the dicts for each transaction and
+predicts every conflict: the first who writes a key or a unique value has it. Collections are
+dropped, renamed and truncated in between, and the store is stopped and killed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,19 +90,23 @@ class Step:
     n: int | None
 
 
-steps = st.builds(
-    Step,
-    st.sampled_from(["insert", "insert", "upsert", "replace", "update", "remove"]),
-    st.just(UNIQUE),
-    st.sampled_from(KEYS),
-    st.none() | st.integers(0, 3),
-) | st.builds(
-    Step,
-    st.sampled_from(["replace", "remove"]),
-    st.just(AUTO),
-    st.sampled_from([str(n) for n in range(1, 6)]),
-    st.none(),
-) | st.builds(Step, st.just("insert"), st.just(AUTO), st.none(), st.none() | st.integers(0, 3))
+steps = (
+    st.builds(
+        Step,
+        st.sampled_from(["insert", "insert", "upsert", "replace", "update", "remove"]),
+        st.just(UNIQUE),
+        st.sampled_from(KEYS),
+        st.none() | st.integers(0, 3),
+    )
+    | st.builds(
+        Step,
+        st.sampled_from(["replace", "remove"]),
+        st.just(AUTO),
+        st.sampled_from([str(n) for n in range(1, 6)]),
+        st.none(),
+    )
+    | st.builds(Step, st.just("insert"), st.just(AUTO), st.none(), st.none() | st.integers(0, 3))
+)
 
 
 class StreamsMachine(RuleBasedStateMachine):
@@ -118,6 +122,9 @@ class StreamsMachine(RuleBasedStateMachine):
         for name in NAMES:
             self.create(name)
         self.begin_anew()
+        self.plain([Step("insert", UNIQUE, key, n) for n, key in enumerate(KEYS[:2])])
+        self.plain_array(3)
+        self.begin()
 
     def teardown(self) -> None:
         self.bench.end()
@@ -148,13 +155,14 @@ class StreamsMachine(RuleBasedStateMachine):
     # -- life of transactions ------------------------------------------------------------------
 
     @rule()
+    def begin_one(self) -> None:
+        self.begin()
+
     def begin(self) -> None:
         if len(self.open) == 3:
             return
         everything = [self.collection(name) for name in NAMES]
-        begun = self.streams.begin(
-            system(self.bench.store), PLACE[0], [], everything, [], DECLARED
-        )
+        begun = self.streams.begin(system(self.bench.store), PLACE[0], [], everything, [], DECLARED)
         self.open[begun.id] = Open({name: dict(self.committed[name]) for name in NAMES})
 
     @rule(number=st.integers(0, 2))
@@ -172,11 +180,11 @@ class StreamsMachine(RuleBasedStateMachine):
         before = self.bench.store.log.last_tick
         if stale:
             with pytest.raises(Conflict):
-                self.streams.commit(transaction_id, *PLACE)
+                finish(self.streams.commit(transaction_id, *PLACE))
             assert self.bench.store.log.last_tick == before
             assert self.streams.state(transaction_id, *PLACE) == "aborted"
             return
-        self.streams.commit(transaction_id, *PLACE)
+        finish(self.streams.commit(transaction_id, *PLACE))
         assert self.streams.state(transaction_id, *PLACE) == "committed"
         for name in NAMES:
             for key in model.removed[name]:
@@ -190,9 +198,8 @@ class StreamsMachine(RuleBasedStateMachine):
             del self.open[transaction_id]
             self.streams.abort(transaction_id, *PLACE)
             with pytest.raises(TransactionDisallowed):
-                self.streams.commit(transaction_id, *PLACE)
+                finish(self.streams.commit(transaction_id, *PLACE))
 
-    @rule()
     def expire(self) -> None:
         self.bench.clock.advance_s(STREAM_IDLE_S + 1)
         ended = self.ends
@@ -209,9 +216,13 @@ class StreamsMachine(RuleBasedStateMachine):
 
     # -- writing -------------------------------------------------------------------------------
 
-    @rule(step=steps)
-    def plain(self, step: Step) -> None:
-        """One write outside of all transactions."""
+    @rule(work=st.lists(steps, min_size=1, max_size=3))
+    def plain(self, work: list[Step]) -> None:
+        """Writes outside of all transactions."""
+        for step in work:
+            self.plain_one(step)
+
+    def plain_one(self, step: Step) -> None:
         store, collection = self.bench.store, self.collection(step.collection)
         transaction = Transaction(store, system(store), grouped=False)
         outcome = run(step, DocumentWriter(transaction, collection, options(step)))
@@ -232,12 +243,35 @@ class StreamsMachine(RuleBasedStateMachine):
         for outcome in outcomes:
             self.take_over(Step("insert", AUTO, None, 1), outcome, self.committed[AUTO])
 
-    @rule(number=st.integers(0, 2), step=steps)
-    def inside(self, number: int, step: Step) -> None:
-        """One write in a transaction."""
-        transaction_id = self.pick(number)
-        if transaction_id is None:
-            return
+    @rule(number=st.integers(0, 2), work=st.lists(steps, min_size=1, max_size=4))
+    def inside(self, number: int, work: list[Step]) -> None:
+        """Writes in a transaction, which is begun if there is none."""
+        if not self.open:
+            self.begin()
+        for step in work:
+            self.inside_one(sorted(self.open)[number % len(self.open)], step)
+
+    @rule(
+        number=st.integers(0, 2),
+        first=steps,
+        second=steps,
+        same=st.booleans(),
+        plain_first=st.booleans(),
+    )
+    def race(self, number: int, first: Step, second: Step, same: bool, plain_first: bool) -> None:
+        """A write in a transaction and one outside, often of the same document."""
+        if not self.open:
+            self.begin()
+        if same and first.key is not None:
+            second = replace(second, key=first.key, collection=first.collection)
+        transaction_id = sorted(self.open)[number % len(self.open)]
+        if plain_first:
+            self.plain_one(second)
+        self.inside_one(transaction_id, first)
+        if not plain_first:
+            self.plain_one(second)
+
+    def inside_one(self, transaction_id: int, step: Step) -> None:
         model, name = self.open[transaction_id], step.collection
         with self.streams.use(transaction_id, *PLACE) as stream:
             if name in model.gone:
@@ -303,7 +337,21 @@ class StreamsMachine(RuleBasedStateMachine):
 
     # -- collections and disk --------------------------------------------------------------------
 
-    @rule(name=st.sampled_from(NAMES))
+    @rule(name=st.sampled_from(NAMES), data=st.data())
+    def disturb(self, name: str, data: st.DataObject) -> None:
+        """What happens to collections and stores beside writing."""
+        match data.draw(st.sampled_from(["drop", "rename", "truncate", "stop", "crash", "expire"])):
+            case "drop":
+                self.drop(name)
+            case "rename":
+                self.rename(name, data.draw(st.sampled_from(["x", 'y"\\ü'])))
+            case "truncate":
+                self.truncate(name)
+            case "expire":
+                self.expire()
+            case kind:
+                self.restart(kind)
+
     def drop(self, name: str) -> None:
         """A collection goes, and another one of its name comes."""
         store = self.bench.store
@@ -317,20 +365,17 @@ class StreamsMachine(RuleBasedStateMachine):
                 model.gone.add(name)
         self.create(name)
 
-    @rule(name=st.sampled_from(NAMES), new_name=st.sampled_from(["x", 'y"\\ü']))
     def rename(self, name: str, new_name: str) -> None:
         store, new_name = self.bench.store, f"{new_name}{name}"
         rename_collection(store, system(store), self.collection(name), {"name": new_name})
         self.names[name] = new_name
 
-    @rule(name=st.sampled_from(NAMES))
     def truncate(self, name: str) -> None:
         """As an applier does it, which waits for nobody's claims."""
         store = self.bench.store
         truncate_collection(store, system(store), self.collection(name))
         self.committed[name].clear()
 
-    @rule(kind=st.sampled_from(["stop", "crash"]))
     def restart(self, kind: str) -> None:
         if kind == "stop":
             self.bench.stop()
@@ -472,9 +517,7 @@ class StreamsMachine(RuleBasedStateMachine):
     @invariant()
     def claims_are_those_of_running_transactions(self) -> None:
         assert len(self.streams) == len(self.open)
-        owners = {
-            owner for name in NAMES for owner in self.collection(name).locks.values()
-        }
+        owners = {owner for name in NAMES for owner in self.collection(name).locks.values()}
         assert owners <= {i for i, model in self.open.items() if model.keys}
         for name in NAMES:
             claimed = {

@@ -133,6 +133,9 @@ class MemoryEngine:
     def compact(self) -> None:
         """There are no files."""
 
+    def checkpoint(self, path: Path) -> None:
+        raise NotImplementedError("there are no files")
+
     def size_bytes(self) -> int:
         return sum(
             len(key) + len(value)

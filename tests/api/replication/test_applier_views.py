@@ -118,7 +118,6 @@ def test_a_collection_here_has_the_name_of_a_view_there(pair: Pair) -> None:
     assert set(contents(pair.follower, kept)) == {"mine"}, "what is only here is not lost"
 
 
-@pytest.mark.xfail(strict=True, reason="409/1207: a view in the way of a rename is not dropped")
 def test_a_view_here_has_the_new_name_of_a_collection(pair: Pair) -> None:
     pair.sync()
     create(pair.follower, {**SEARCH, "name": "d"})
@@ -153,7 +152,6 @@ def test_only_aliases_when_restricted(pair: Pair, restriction: dict[str, Any]) -
     assert set(views(pair.follower)) == {"a"}
 
 
-@pytest.mark.xfail(strict=True, reason="the change of a view that was left out ends the applier")
 def test_a_restricted_applier_survives_changes_of_views(pair: Pair) -> None:
     create(pair.leader)
     pair.follow(restrictType="include", restrictCollections=["c"])
@@ -252,7 +250,6 @@ def test_what_the_leader_does_the_follower_does(pair: Pair, act: str, is_running
     assert collections(pair.leader) == collections(pair.follower)
 
 
-@pytest.mark.xfail(strict=True, reason="409/1207: a view in the way of a rename is not dropped")
 def test_a_local_view_is_in_the_way_of_a_rename(pair: Pair) -> None:
     create(pair.follower, {**SEARCH, "name": "d"})
     pair.follow()
@@ -317,18 +314,16 @@ AHEAD: dict[str, Act] = {
 }
 """What happens between the batch and the inventory: the log tells of it once more."""
 
-LOSES = pytest.mark.xfail(strict=True, reason="404/1203: the view was dropped to make way")
-TAKEN = pytest.mark.xfail(strict=True, reason="409/1207: a view has the name already")
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param("rename", marks=LOSES),
+        "rename",
         "create",
         "drop",
         "collection",
-        pytest.param("name of a view", marks=TAKEN),
+        "name of a view",
     ],
 )
 def test_views_that_are_ahead_of_the_log(
@@ -402,7 +397,6 @@ def test_accounts_come_with_the_system_collections(tmp_path: Path) -> None:
 # -- stream transactions of the follower -----------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="a commit does not ask whether an applier writes there now")
 def test_a_transaction_from_before_does_not_write_into_what_is_followed(pair: Pair) -> None:
     pair.sync()
     declared = {"collections": {"write": ["c"]}}
