@@ -41,6 +41,9 @@ COLLECTION_NAME_BYTES_MAX: Final = 256
 INDEX_NAME_BYTES_MAX: Final = 256
 KEY_BYTES_MAX: Final = 254
 AUTOINCREMENT_INCREMENT_MAX: Final = 65535
+SCHEMA_WEIGHT_MAX: Final = 1_000_000
+"""Parts of a JSON schema with its references written out: what checking a document may cost."""
+
 STORED_VALUES_MAX: Final = 32
 """Attributes in `storedValues` of a persistent index."""
 
@@ -83,6 +86,9 @@ SCAN_BYTES_MAX: Final = 48 * 1024 * 1024
 
 WRITE_ROWS_PER_SLICE: Final = 200
 """Documents prepared before the event loop gets its turn: about 1.5 ms."""
+
+RULED_ROWS_PER_SLICE: Final = 4
+"""The same in a collection with computed values or a schema, which may cost much more each."""
 
 IMPORT_ROWS_PER_COMMIT: Final = 1000
 """An import that may succeed in part commits in pieces of this many documents."""
@@ -175,6 +181,9 @@ STREAMS_REMEMBERED: Final = 4096
 # -- cursors (data-api 9.2) ---------------------------------------------------------------------
 
 CURSOR_BATCH_DEFAULT: Final = 1000
+CURSOR_BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
+"""A batch ends with the result that reaches this, whatever its `batchSize`."""
+
 CURSOR_TTL_S_DEFAULT: Final = 30.0
 CURSORS_MAX: Final = 1024
 """Cursors with results left; each may pin a view of its collection. One more: 400 / 32."""
@@ -313,6 +322,23 @@ DUMP_TRIES: Final = 3
 RESTORE_PIECE_BYTES: Final = (128 * 1024, 8 * 1024 * 1024, 96 * 1024 * 1024)
 """Least, default and greatest size of a request of `arangorep restore` (follower 10)."""
 
+RECORD_HEADER_BYTES_MAX: Final = 1024 * 1024
+RECORD_BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024 - 1
+"""Header and block of an offline dump. A block has some hundred documents, or a single large one."""
+
+RESTORE_ROWS_PER_COMMIT: Final = 1000
+RESTORE_BYTES_PER_COMMIT: Final = 4 * 1024 * 1024
+"""An online restore commits in pieces of so many documents, or when so much of the body came."""
+
+RESTORE_WHOLE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Documents of an online restore with `onError=abort`: they are one transaction. More: 400 / 32."""
+
+RESTORE_ITEMS_SHOWN: Final = 1000
+"""Items, and of the rest as many failures, that the answer of an online restore lists."""
+
+FAILURES_SHOWN: Final = 10
+"""Documents that an offline restore names because they could not be stored; all are counted."""
+
 BACKUP_THREADS_MAX: Final = 64
 """Connections that one command opens at most."""
 
@@ -330,10 +356,10 @@ AQL_NESTING_MAX: Final = 32
 AQL_CLAUSES_MAX: Final = 50
 """Clauses of one query: each is a generator that is pulled through those behind it."""
 
-AQL_VALUE_WEIGHT_MAX: Final = 16 * 1024 * 1024
+AQL_VALUE_WEIGHT_MAX: Final = 4 * 1024 * 1024
 """Weight (about bytes of JSON) of one value that an expression makes."""
 
-AQL_WORK_MAX: Final = 64 * 1024 * 1024
+AQL_WORK_MAX: Final = 8 * 1024 * 1024
 """Weight of all values that the expressions of one row look through; some 0.5 s at most."""
 
 AQL_RANGE_MAX: Final = 10_000_000

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 from jwt.types import Options
+from jwt.warnings import InsecureKeyLengthWarning
+
+log = logging.getLogger("arangorep.auth")
 
 ALGORITHM = "HS256"
 ISSUER = "arangodb"
+SECRET_BYTES_WANTED = 32
 FAR_AWAY_S = 2**53
 """Later ends of a token are not told apart."""
 NOT_BY_THE_LIBRARY: Options = {
@@ -19,6 +27,14 @@ NOT_BY_THE_LIBRARY: Options = {
     "verify_aud": False,
 }
 """Moments are compared with the injected clock; an audience means nothing here."""
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the library's word on short secrets at every token: it is said once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +52,36 @@ class Tokens:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+        if len(secret) < SECRET_BYTES_WANTED:
+            log.warning("the JWT secret is short: %d bytes are wanted", SECRET_BYTES_WANTED)
 
     def issue(self, user: str, now_s: int, ttl_s: int) -> str:
         """A user's token, valid for `ttl_s`."""
         claims = {"preferred_username": user, "iss": ISSUER, "iat": now_s, "exp": now_s + ttl_s}
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return self._signed(claims)
 
     def issue_superuser(self, server_id: str) -> str:
         """A token by which servers know each other; it does not expire."""
         claims = {"server_id": server_id, "iss": ISSUER}
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        with quietly():
+            return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
     def read(self, text: str, now_s: float) -> Token | None:
         """What a token says; None when it is forged, malformed or expired."""
         try:
             if jwt.get_unverified_header(text).get("typ") != "JWT":
                 return None
-            claims = jwt.decode(
-                text,
-                self._secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                options=NOT_BY_THE_LIBRARY,
-            )
+            with quietly():
+                claims = jwt.decode(
+                    text,
+                    self._secret,
+                    algorithms=[ALGORITHM],
+                    issuer=ISSUER,
+                    options=NOT_BY_THE_LIBRARY,
+                )
         except (jwt.InvalidTokenError, ValueError):  # also bytes that are no text
             return None
         return _token(claims, now_s)

@@ -58,7 +58,7 @@ def wanted_coding(accepted: str) -> str | None:
     codings = set()
     for part in accepted.lower().split(","):
         name, _, parameters = part.partition(";")
-        quality = parameters.replace(" ", "").removeprefix("q=")
+        quality = parameters.partition(";")[0].replace(" ", "").removeprefix("q=")
         if quality.strip("0.") or not quality:
             codings.add(name.strip())
     return next((name for name in _WINDOW_BITS if name in codings), None)

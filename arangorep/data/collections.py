@@ -80,7 +80,8 @@ def change_collection(
 ) -> None:
     """Change the changeable properties; marker 2003. Errors: 400/10, 1621; 501/9."""
     info = change_properties(collection.info, _checked(body))
-    check_schema(info.schema)
+    if isinstance(body, dict) and "schema" in body:
+        check_schema(info.schema)
     commit = Commit()
     last_value = collection.state.counters.last_value
     stage_changed_collection(store, database, info, last_value, commit)

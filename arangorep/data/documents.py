@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
 from arangorep.aql.computed import Event
@@ -23,7 +24,7 @@ from arangorep.errors import (
     DocumentTypeInvalid,
     UniqueConstraintViolated,
 )
-from arangorep.limits import WRITE_ROWS_PER_SLICE
+from arangorep.limits import RULED_ROWS_PER_SLICE, WRITE_ROWS_PER_SLICE
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
@@ -109,10 +110,8 @@ class DocumentWriter:
         self._key_options = collection.info.key_options
         self._next_tick = transaction.store.ticks.next
         self._name = collection.name_json
-        self._rules = None
-        if options.follows_rules and Rules.apply_to(collection.info):
-            clock = transaction.store.clock
-            self._rules = Rules(collection.info, clock, is_validated=options.is_validated)
+        self._clock = transaction.store.clock
+        self._has_rules = options.follows_rules and Rules.apply_to(collection.info)
 
     # -- single operations ---------------------------------------------------------------------
 
@@ -137,7 +136,7 @@ class DocumentWriter:
                 writer.last_value = track(self._key_options, writer.last_value, key)
         if old_revision:
             return self._insert_over(key, old_revision, body, document.get("_rev"))
-        if self._rules is not None:
+        if self._has_rules:
             body = self._rules.on_insert(key, body)
         revision, row = writer.put(key.encode(), 0, body)
         return WriteResult(key, revision, 0, row)
@@ -190,8 +189,9 @@ class DocumentWriter:
         """Apply `operation` to every item; one that fails is reported in its place."""
         outcomes = Outcomes()
         inserts = operation == self.insert
-        for start in range(0, len(items), WRITE_ROWS_PER_SLICE):
-            block = items[start : start + WRITE_ROWS_PER_SLICE]
+        rows = RULED_ROWS_PER_SLICE if self._has_rules else WRITE_ROWS_PER_SLICE
+        for start in range(0, len(items), rows):
+            block = items[start : start + rows]
             inserted = self._insert_block(block) if inserts else None
             if inserted is not None:
                 outcomes.parts.append(inserted)
@@ -201,9 +201,16 @@ class DocumentWriter:
         return outcomes
 
     def _insert_block(self, block: list[Any]) -> InsertedBlock | None:
-        if self._rules is not None:
+        if self._has_rules:
             return None
         return insert_block(self._writer, self._key_options, block, self._next_tick)
+
+    @cached_property
+    def _rules(self) -> Rules:
+        """Read when a document needs them: removing does not. Errors: 501/9, 400/1621."""
+        return Rules(
+            self._writer.collection.info, self._clock, is_validated=self._options.is_validated
+        )
 
     # -- parts -------------------------------------------------------------------------------------
 
@@ -256,7 +263,7 @@ class DocumentWriter:
         old = self._present(old_revision)
         if self._options.version_attribute and self._is_outdated(old, given):
             return WriteResult(key, old_revision, old_revision, old, old)
-        if self._rules is not None:
+        if self._has_rules:
             body = self._rules.on_change(event, key, body, body_of(old))
         revision, row = self._writer.put(key.encode(), old_revision, body)
         return WriteResult(key, revision, old_revision, row, old)

@@ -16,6 +16,9 @@ from arangorep.storage.store import Store
 from arangorep.values.index import TTL, IndexDefinition
 from arangorep.values.index_terms import ttl_term
 
+TERM_BYTES = 8
+"""Of the moment in an entry; the document's key follows."""
+
 
 def ttl_indexes(collection: Collection) -> list[IndexDefinition]:
     """The indexes by which documents of a collection expire."""
@@ -30,33 +33,39 @@ def remove_expired(
     At most a slice of work: to be called again while it returns as many as it may remove.
     Documents that a stream transaction has claimed are left for the next run.
     """
-    removed = 0
+    due: dict[int, None] = {}  # each once, in order: several indexes may have it
     for index in ttl_indexes(collection):
-        room = min(documents_max, WRITE_ROWS_PER_SLICE) - removed
-        found = _expired(store, collection, index, now_s, room)
-        if not found:
-            continue
-        transaction = Transaction(store, database, grouped=len(found) > 1)
-        writer = transaction.writer(collection)
-        for revision in found:
-            key = row_key(writer.row(revision))
-            if not writer.is_claimed(key):
-                writer.remove(key, revision)
-                removed += 1
-        transaction.commit()
-    return removed
+        room = min(documents_max, WRITE_ROWS_PER_SLICE) - len(due)
+        due |= dict.fromkeys(_expired(store, collection, index, now_s, room))
+    if not due:
+        return 0
+    transaction = Transaction(store, database, grouped=len(due) > 1)
+    writer = transaction.writer(collection)
+    for revision in due:
+        writer.remove(row_key(writer.row(revision)), revision)
+    transaction.commit()
+    return len(due)
 
 
 def _expired(
-    store: Store, collection: Collection, index: IndexDefinition, now_s: float, room: int
+    store: Store,
+    collection: Collection,
+    index: IndexDefinition,
+    now_s: float,
+    room: int,
 ) -> list[int]:
-    """Revisions of documents that expire by this index, those due first."""
-    if room <= 0:
-        return []
+    """Revisions of unclaimed documents that expire by this index, those due first."""
     prefix = keys.index_prefix(collection.info.id, index.id)
-    end = prefix + ttl_term(now_s - index.options["expireAfter"])
+    start, end = prefix, prefix + ttl_term(now_s - index.options["expireAfter"])
+    found: list[int] = []
     cursor = store.engine.cursor(Family.INDEX)
     try:
-        return [int.from_bytes(value, "big") for value in cursor.values(prefix, end, room)]
+        while len(found) < room and (entries := cursor.items(start, end, room)):
+            for entry, value in entries:
+                key = entry[len(prefix) + TERM_BYTES :]
+                if collection.prefix + key not in collection.locks:
+                    found.append(int.from_bytes(value, "big"))
+            start = entries[-1][0] + b"\0"
     finally:
         cursor.close()
+    return found[:room]

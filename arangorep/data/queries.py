@@ -19,14 +19,15 @@ from arangorep.data.documents import DocumentWriter, WriteOptions
 from arangorep.data.reading import row_blocks
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import Transaction
-from arangorep.errors import ArangoError, NotImplementedHere
-from arangorep.limits import QUERY_ROWS_PER_SLICE
+from arangorep.errors import ArangoError, NotImplementedHere, ResourceLimit
+from arangorep.limits import QUERY_ROWS_PER_SLICE, STREAM_BYTES_MAX
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.store import Store
 from arangorep.values.document import key_of
 
 Results = Iterator[bytes | Pause]
-WRITE_OPTIONS = ("keepNull", "mergeObjects", "ignoreRevs", "overwriteMode", "overwrite")
+HEAVY_BYTES = 4096
+"""After a larger result others may have their turn."""
 
 
 @dataclass(slots=True)
@@ -73,7 +74,13 @@ class QueryRun:
     def values(self) -> Results:
         """What a query that writes nothing returns."""
         for value in self.execution.run(self._documents()):
-            yield value if value is PAUSE else dumps(value)
+            if value is PAUSE:
+                yield PAUSE
+                continue
+            text = _compact(value)
+            yield text
+            if len(text) > HEAVY_BYTES:
+                yield PAUSE
 
     def write(self, database: Database, writes: Collection) -> Results:
         """Make the changes; the caller holds the write lock until the end.
@@ -96,6 +103,11 @@ class QueryRun:
                 self.figures.writes_ignored += 1
                 continue
             self.figures.writes_executed += 1
+            if transaction.staged.log_bytes > STREAM_BYTES_MAX:
+                raise ResourceLimit(
+                    f"resource limit exceeded: a query changes up to {STREAM_BYTES_MAX} bytes",
+                    http_status=400,
+                )
             if result is not None:
                 yield result
         if self._stream is None:
@@ -111,13 +123,17 @@ class QueryRun:
             body = change.body
             if isinstance(body, dict):
                 body = {**body, "_key": key_of(change.target)}
+                if change.target is not change.body:
+                    body.pop("_rev", None)
+                if isinstance(change.target, dict) and "_rev" in change.target:
+                    body["_rev"] = change.target["_rev"]
             done = (writer.update if change.kind == "update" else writer.replace)(body)
         returns = getattr(self._query.final, "returns", None)
         if returns is None:
             return None
         old = None if done.old is None else loads_shallow(done.old)
         new = None if done.new is None else loads_shallow(done.new)
-        return dumps(self.execution.returned(change, old=old, new=new))
+        return _compact(self.execution.returned(change, old=old, new=new))
 
     @property
     def _is_plain_scan(self) -> bool:
@@ -158,6 +174,12 @@ class QueryRun:
                 yield PAUSE
 
 
+def _compact(value: Any) -> bytes:
+    """JSON in as many bytes as it has: the writer's own result keeps a buffer of 4 KB, which is
+    too much for each of very many."""
+    return dumps([value])[1:-1]
+
+
 def check_full_count(query: Query, wanted: object) -> None:
     """Errors: 501/9 for the count before a LIMIT, which stops reading."""
     if wanted is True and any(isinstance(clause, Limit) for clause in query.clauses):
@@ -171,4 +193,5 @@ def _write_options(options: Mapping[str, Any]) -> WriteOptions:
         keep_null=options.get("keepNull", True) is not False,
         merge_objects=options.get("mergeObjects", True) is not False,
         ignore_revisions=options.get("ignoreRevs", True) is not False,
+        is_validated=options.get("skipDocumentValidation") is not True,
     )

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -23,6 +24,7 @@ from arangorep.aql.context import Environment
 from arangorep.clock import Clock
 from arangorep.codec.json import dumps, loads
 from arangorep.errors import SchemaBadParameter, ValidationFailed
+from arangorep.limits import SCHEMA_WEIGHT_MAX
 from arangorep.values.collection import CollectionInfo
 
 EDGE_MEMBERS = ("_from", "_to")
@@ -101,12 +103,54 @@ def _computed(text: bytes) -> tuple[ComputedValue, ...]:
     return parse_computed_values(loads(text))
 
 
+def _weight(rule: Any) -> int:
+    """Parts of a schema when every reference within it is written out; one that leads back to
+    itself counts once.
+
+    A few lines can refer to each other so that a check takes forever.
+    """
+    known: dict[str, int] = {}
+
+    def weigh(part: Any) -> int:
+        if isinstance(part, list):
+            return 1 + sum(map(weigh, part))
+        if not isinstance(part, dict):
+            return 1
+        reference = part.get("$ref")
+        total = 1 + sum(weigh(value) for name, value in part.items() if name != "definitions")
+        if isinstance(reference, str) and reference.startswith("#"):
+            if reference not in known:
+                known[reference] = 0  # meanwhile: it leads back here
+                known[reference] = weigh(_resolve(rule, reference))
+            total += known[reference]
+        return total
+
+    return weigh(rule)
+
+
+def _resolve(rule: Any, reference: str) -> Any:
+    """What a JSON pointer names; null when it names nothing, which the library tells."""
+    part = rule
+    for step in reference.removeprefix("#").split("/")[1:]:
+        name = unquote(step).replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list) and name.isdigit() and int(name) < len(part):
+            part = part[int(name)]
+        elif isinstance(part, dict) and name in part:
+            part = part[name]
+        else:
+            return None
+    return part
+
+
 @lru_cache(REMEMBERED)
 def _validator(rule: bytes) -> jsonschema_rs.Draft4Validator:
+    schema = loads(rule)
+    if _weight(schema) > SCHEMA_WEIGHT_MAX:
+        raise SchemaBadParameter("invalid schema validation parameter: the schema is too large")
     try:
         # patterns in linear time, and no reference leads out of the schema
         return jsonschema_rs.Draft4Validator(
-            loads(rule), retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+            schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).splitlines()[0]

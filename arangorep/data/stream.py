@@ -15,6 +15,7 @@ from arangorep.data.transactions import CollectionWriter, Transaction
 from arangorep.errors import (
     CollectionNotFound,
     Conflict,
+    CursorNotFound,
     ResourceLimit,
     TransactionAborted,
     TransactionUnregisteredCollection,
@@ -92,8 +93,11 @@ class StreamTransaction(Transaction):
         self.check_readable(collection)
         writer = self._streams.get(collection.info.id)
         scan = self.snapshot.scan(collection)
-        while block := scan.take():
-            yield block if writer is None else [row for row in block if not writer.shadows(row)]
+        try:
+            while block := scan.take():
+                yield block if writer is None else [r for r in block if not writer.shadows(r)]
+        except CursorNotFound:
+            raise TransactionAborted from None
         if writer is not None:
             yield writer.own_rows()
 
@@ -122,6 +126,11 @@ class StreamTransaction(Transaction):
         if found is None:
             found = self._streams[collection.info.id] = StreamWriter(self, collection)
         return found
+
+    @property
+    def changes(self) -> int:
+        """How many changes it holds."""
+        return len(self.journal)
 
     def check_room(self) -> None:
         """Errors: 400/32 when the transaction has become too large."""

@@ -167,10 +167,6 @@ class CollectionWriter:
         """Errors: 409/1200 when another stream transaction has claimed the document's key."""
         self._check_claim(self._prefix + key)
 
-    def is_claimed(self, key: bytes) -> bool:
-        """Whether another stream transaction has claimed the document's key."""
-        return self.collection.locks.get(self._prefix + key, self._owner) != self._owner
-
     def _check_claim(self, entry: bytes) -> None:
         if self.collection.locks.get(entry, self._owner) != self._owner:
             raise Conflict("conflict: another transaction has written the document")

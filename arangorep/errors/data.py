@@ -204,6 +204,14 @@ class CollectionTypeInvalid(ArangoError):
     default_message = "collection type invalid"
 
 
+class GraphNotFound(ArangoError):
+    """There are no named graphs here (data-api 11)."""
+
+    error_num = 1924
+    default_status = 404
+    default_message = "graph not found"
+
+
 class UserNameInvalid(ArangoError):
     """A user needs a name (data-api 2.3)."""
 

@@ -128,6 +128,8 @@ class ParallelDump:
                 "resource limit exceeded: too many batches without lastBatch", http_status=400
             )
         while self._left:
+            if self.is_gone:
+                raise CursorNotFound
             collection, name = self._left[-1]
             if self._cursor is None:
                 self._cursor = DumpCursor(self._snapshot.scan(collection))

@@ -9,6 +9,7 @@ import socket
 import sys
 
 from arangorep.errors import (
+    GraphNotFound,
     HttpBadParameter,
     HttpNotFound,
     HttpServerError,
@@ -32,7 +33,7 @@ INDEX_TYPES = [
     "mdi-prefixed",
     "inverted",
 ]
-ENTERPRISE_SERVER_WORDS = ("jwt", "tls", "encryption")
+ABSENT_SERVER_WORDS = ("jwt", "tls", "encryption", "aql-queries", "api-calls")
 KEY_GENERATORS = ["padded", "uuid", "autoincrement", "traditional"]
 
 
@@ -107,7 +108,7 @@ def _engine_stats(request: Request) -> Answer:
 
 async def server(request: Request) -> Answer:
     """`/_admin/server/{role,id,mode,availability}`. Errors: 404/404, 405/405; 501/9."""
-    if request.parts and request.parts[0] in ENTERPRISE_SERVER_WORDS:
+    if request.parts and request.parts[0] in ABSENT_SERVER_WORDS:
         raise NotImplementedHere
     word = request.parts[0] if len(request.parts) == 1 else ""
     mode = "readonly" if request.services.read_only else "default"
@@ -237,6 +238,15 @@ def refuse(what: str) -> Handler:
         raise NotImplementedHere(f"not implemented: {what} is not part of this server")
 
     return refused
+
+
+async def graphs(request: Request) -> Answer:
+    """`/_api/gharial`: no graph exists, and none is made. Errors: 404/1924; 501/9."""
+    if request.method in ("GET", "HEAD") and len(request.parts) <= 1:
+        if request.parts:
+            raise GraphNotFound
+        return ok({"graphs": []})
+    raise NotImplementedHere("not implemented: named graphs are not part of this server")
 
 
 def empty_list(answer: object) -> Handler:

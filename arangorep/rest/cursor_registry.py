@@ -9,7 +9,7 @@ from typing import Any
 from arangorep.aql.pipeline import PAUSE, Pause
 from arangorep.clock import Clock
 from arangorep.errors import CursorBusy, CursorNotFound, ResourceLimit
-from arangorep.limits import CURSORS_MAX
+from arangorep.limits import CURSOR_BATCH_BYTES_MAX, CURSORS_MAX
 
 Results = Iterator[bytes | Pause]
 
@@ -23,11 +23,16 @@ class ResultReader:
         self._ended = False
 
     def take(self, count: int) -> Generator[None, None, tuple[list[bytes], bool]]:
-        """At most `count` results, and whether there are more. Yields where others may run."""
+        """At most `count` results, and whether there are more; fewer when they are large.
+
+        Yields where others may run.
+        """
         taken: list[bytes] = []
-        while not self._ended and len(taken) <= count:
+        size = 0
+        while not self._ended and len(taken) <= count and size <= CURSOR_BATCH_BYTES_MAX:
             if self._ahead is not None:
                 taken.append(self._ahead)
+                size += len(self._ahead)
                 self._ahead = None
                 continue
             found = next(self._results, None)
@@ -37,9 +42,23 @@ class ResultReader:
                 yield
             else:
                 taken.append(found)
-        if len(taken) > count:
+                size += len(found)
+        if len(taken) > count or (size > CURSOR_BATCH_BYTES_MAX and len(taken) > 1):
             self._ahead = taken.pop()
+        elif not self._ended:
+            yield from self._look_ahead()
         return taken, self._ahead is not None
+
+    def _look_ahead(self) -> Generator[None, None, None]:
+        """Whether there is one more, after a single result that filled a batch."""
+        while self._ahead is None and not self._ended:
+            found = next(self._results, None)
+            if found is None:
+                self._ended = True
+            elif found is PAUSE:
+                yield
+            else:
+                self._ahead = found
 
     def close(self) -> None:
         """Release what the results pin."""
@@ -54,7 +73,7 @@ class QueryCursor:
     """Results that are left, and how they are asked for."""
 
     owner: str
-    database: str
+    database_id: int
     reader: ResultReader
     batch_size: int
     ttl_s: float
@@ -91,10 +110,10 @@ class CursorRegistry:
         self.touch(cursor)
         return cursor_id
 
-    def find(self, cursor_id: int, owner: str, database: str) -> QueryCursor:
+    def find(self, cursor_id: int, owner: str, database_id: int) -> QueryCursor:
         """Errors: 404/1600; 409/1601 while another request reads it."""
         cursor = self._cursors.get(cursor_id)
-        if cursor is None or (cursor.owner, cursor.database) != (owner, database):
+        if cursor is None or (cursor.owner, cursor.database_id) != (owner, database_id):
             raise CursorNotFound
         if cursor.is_busy:
             raise CursorBusy
@@ -112,6 +131,12 @@ class CursorRegistry:
         cursor = self._cursors.pop(cursor_id, None)
         if cursor is not None:
             cursor.reader.close()
+
+    def forget_database(self, database_id: int) -> None:
+        """End the cursors of a database that was dropped."""
+        for cursor_id, cursor in list(self._cursors.items()):
+            if cursor.database_id == database_id and not cursor.is_busy:
+                self.remove(cursor_id)
 
     def sweep(self) -> None:
         """Forget what was not used for too long."""

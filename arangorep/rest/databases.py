@@ -82,6 +82,7 @@ async def _drop(request: Request) -> Answer:
             services.users.forget(name)
         database_id = drop_database(request.store, name)
         services.streams.sweep()
+        services.cursors.forget_database(database_id)
     await services.appliers.forget_database(database_id)
     request.services.clients.forget_database(database_id)
     return result(True)

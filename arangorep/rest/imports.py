@@ -28,6 +28,7 @@ async def handle(request: Request) -> Answer:
     with request.stream() as stream:
         async with writing(request, name, stream, alone=options.overwrite and not stream) as found:
             collection = found
+            written = 0 if stream is None else stream.changes
             try:
                 counts = await drive(
                     import_documents(
@@ -35,7 +36,7 @@ async def handle(request: Request) -> Answer:
                     )
                 )
             except ArangoError:
-                if stream is not None:
+                if stream is not None and stream.changes != written:
                     stream.is_torn = True
                 raise
         await sync_if_wanted(request, collection, stream)

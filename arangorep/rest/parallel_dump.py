@@ -57,13 +57,15 @@ async def _next(request: Request, dump_id: str) -> Answer:
     query, dumps = request.query, request.services.dumps
     if "batchId" not in query:
         raise BadParameter("bad parameter: batchId is missing")
-    dump = dumps.find(dump_id, _owner(request))
+    owner = _owner(request)
+    dump = dumps.find(dump_id, owner)
     dump.users += 1
     dumps.touch(dump)
     try:
         if "lastBatch" in query:
             dump.acknowledge(query.number("lastBatch"))
         async with request.services.dump_lock:
+            dumps.find(dump_id, owner)  # it may have ended meanwhile
             batch = await _read(dump, query.number("batchId"))
     finally:
         dump.users -= 1

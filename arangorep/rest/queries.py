@@ -22,10 +22,12 @@ from arangorep.errors import (
     CursorNotFound,
     HttpBadParameter,
     MethodNotAllowed,
+    NotImplementedHere,
     QueryEmpty,
     ResourceLimit,
 )
 from arangorep.limits import (
+    BATCH_TTL_S_MAX,
     CURSOR_BATCH_DEFAULT,
     CURSOR_TTL_S_DEFAULT,
     QUERY_RESULT_BYTES_MAX,
@@ -50,12 +52,16 @@ async def handle(request: Request) -> Answer:
         case "DELETE", [text]:
             cursor_id = _id(text)
             cursors = request.services.cursors
-            cursors.find(cursor_id, request.user, request.database_name)
+            cursors.find(cursor_id, request.user, request.database.info.id)
             cursors.remove(cursor_id)
             return ok({"id": text}, 202)
         case (("POST" | "PUT" | "DELETE"), _):
             raise HttpBadParameter("bad parameter: expecting /_api/cursor/<cursor id>")
     raise MethodNotAllowed
+
+
+RESULT_OVERHEAD_BYTES = 48
+"""What a result takes besides its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ def parse_query_options(body: Mapping[str, Any]) -> QueryOptions:
     """Errors: 400/10."""
     options = body.get("options")
     members = options if isinstance(options, dict) else {}
+    if members.get("profile") not in (None, False, 0):
+        raise NotImplementedHere("not implemented: profiling of queries")
     batch_size = number_of(body.get("batchSize", CURSOR_BATCH_DEFAULT))
     if batch_size is None or batch_size < 1:
         raise BadParameter("bad parameter: 'batchSize' must be a number above 0")
@@ -80,7 +88,7 @@ def parse_query_options(body: Mapping[str, Any]) -> QueryOptions:
     return QueryOptions(
         counts=body.get("count") is True,
         batch_size=int(batch_size),
-        ttl_s=ttl_s if ttl_s is not None and ttl_s > 0 else CURSOR_TTL_S_DEFAULT,
+        ttl_s=min(ttl_s, BATCH_TTL_S_MAX) if ttl_s and ttl_s > 0 else CURSOR_TTL_S_DEFAULT,
         allows_retry=members.get("allowRetry") is True,
         wants_full_count=members.get("fullCount", body.get("fullCount")) is True,
     )
@@ -109,12 +117,12 @@ async def run_query(
     started_us = request.services.clock.monotonic_us()
     request.services.cursors.check_room()
     with request.stream() as stream:
-        run = _prepare(request, query, binds, stream)
         if query.is_write:
-            results = await _written(request, run, query, binds, stream)
+            results, run = await _written(request, query, binds, stream)
             held: Results = iter(results)
             count = len(results)
         else:
+            run = _prepare(request, query, binds, stream)
             held, found = run.values(), run.known_count() if options.counts else 0
             if stream is not None or found is None:
                 results = await drive(_gathered(held))
@@ -128,7 +136,7 @@ async def run_query(
             raise
     cursor = QueryCursor(
         owner=request.user,
-        database=request.database_name,
+        database_id=request.database.info.id,
         reader=reader,
         batch_size=options.batch_size,
         ttl_s=options.ttl_s,
@@ -138,7 +146,7 @@ async def run_query(
         last_batch=batch,
     )
     cursor_id = None
-    if batch[1] or options.allows_retry:
+    if batch[1]:
         cursor_id = request.services.cursors.add(cursor)
     else:
         reader.close()
@@ -150,9 +158,9 @@ async def run_to_end(
 ) -> tuple[list[bytes], QueryRun]:
     """Run a query and return all results, for calls that answer in another form."""
     with request.stream() as stream:
-        run = _prepare(request, query, binds, stream)
         if query.is_write:
-            return await _written(request, run, query, binds, stream), run
+            return await _written(request, query, binds, stream)
+        run = _prepare(request, query, binds, stream)
         return await drive(_gathered(run.values())), run
 
 
@@ -171,24 +179,27 @@ def _are_bound(query: Query, binds: Mapping[str, Any]) -> bool:
 
 async def _written(
     request: Request,
-    run: QueryRun,
     query: Query,
     binds: Mapping[str, Any],
     stream: StreamTransaction | None,
-) -> list[bytes]:
+) -> tuple[list[bytes], QueryRun]:
+    """What a query that writes returns. Collections are looked up when it is its turn to write."""
     request.check_documents_writable()
+    _prepare(request, query, binds, stream)  # what is wrong with it shows before any waiting
     name = query.writes(binds)
     assert name is not None
     async with writing(request, name, stream) as collection:
+        run = _prepare(request, query, binds, stream)
+        written = 0 if stream is None else stream.changes
         try:
             results = await drive(_gathered(run.write(request.database, collection)))
         except ArangoError:
-            if stream is not None:
+            if stream is not None and stream.changes != written:
                 stream.is_torn = True
             raise
     wanted = run.execution.options.get("waitForSync") is True
     await sync_if_wanted(request, collection, stream, wanted=wanted)
-    return results
+    return results, run
 
 
 def _gathered(results: Results) -> Generator[None, None, list[bytes]]:
@@ -200,7 +211,7 @@ def _gathered(results: Results) -> Generator[None, None, list[bytes]]:
             yield
             continue
         found.append(one)
-        size += len(one)
+        size += len(one) + RESULT_OVERHEAD_BYTES
         if size > QUERY_RESULT_BYTES_MAX:
             raise ResourceLimit(
                 "resource limit exceeded: the query returns too much to be counted",
@@ -214,12 +225,14 @@ def _gathered(results: Results) -> Generator[None, None, list[bytes]]:
 
 @contextmanager
 def _reading(request: Request, cursor_id: int) -> Iterator[QueryCursor]:
-    """A cursor that no other request reads meanwhile."""
+    """A cursor that no other request reads meanwhile; a fault in between ends it."""
     cursors = request.services.cursors
-    cursor = cursors.find(cursor_id, request.user, request.database_name)
+    cursor = cursors.find(cursor_id, request.user, request.database.info.id)
     cursor.is_busy = True
     try:
         yield cursor
+    except (CursorNotFound, HttpBadParameter):
+        raise
     except BaseException:
         cursors.remove(cursor_id)
         raise
@@ -234,6 +247,8 @@ async def _fetch(request: Request, text: str, number: int | None) -> Answer:
     with _reading(request, cursor_id) as cursor:
         if number is not None and number == cursor.batch_number and cursor.allows_retry:
             return _answer(cursor, cursor_id, 200)
+        if number == cursor.batch_number:
+            raise HttpBadParameter("bad parameter: the batch was fetched, and retry is not allowed")
         if number not in (None, cursor.batch_number + 1) or not cursor.last_batch[1]:
             raise CursorNotFound
         cursor.last_batch = await drive(cursor.reader.take(cursor.batch_size))
@@ -263,8 +278,7 @@ def _answer(cursor: QueryCursor, cursor_id: int | None, status: int) -> Answer:
         body["count"] = cursor.count
     if cursor_id is not None and has_more:
         body["id"] = str(cursor_id)
-        if cursor.allows_retry:
-            body["nextBatchId"] = str(cursor.batch_number + 1)
+        body["nextBatchId"] = str(cursor.batch_number + 1)
     return json_answer(body, status)
 
 

@@ -78,8 +78,8 @@ def _window(body: Body) -> Body:
     """`skip` and `limit` as bind values; a negative `skip` counts from the start here too."""
     skip, limit = body.get("skip"), body.get("limit")
     return {
-        "skip": skip if isinstance(skip, int) and skip > 0 else 0,
-        "limit": limit if isinstance(limit, int) and limit >= 0 else None,
+        "skip": skip if type(skip) is int and skip > 0 else 0,
+        "limit": limit if type(limit) is int and limit >= 0 else None,
     }
 
 

@@ -246,6 +246,13 @@ def _one_field(body: dict[str, Any]) -> tuple[str, ...]:
     return _up_to(1, _any_fields(body))
 
 
+def _ttl_fields(body: dict[str, Any]) -> tuple[str, ...]:
+    fields = _one_field(body)
+    if _EXPANSION in fields[0]:
+        raise BadParameter("a 'ttl' index takes no array expansion")
+    return fields
+
+
 def _geo_fields(body: dict[str, Any]) -> tuple[str, ...]:
     return _up_to(2, _any_fields(body))
 
@@ -299,6 +306,13 @@ def _geo_options(body: dict[str, Any]) -> dict[str, Any]:
         "maxNumCoverCells": _positive(body, "maxNumCoverCells", 8),
         "worstIndexedLevel": _positive(body, "worstIndexedLevel", 4),
     }
+
+
+def _vector_options(body: dict[str, Any]) -> dict[str, Any]:
+    params = body.get("params")
+    if not isinstance(params, dict):
+        raise BadParameter("'params' must be an object")
+    return {"params": params, **_stored_values(body)}
 
 
 def _fulltext_options(body: dict[str, Any]) -> dict[str, Any]:
@@ -383,7 +397,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "mdi-prefixed": _Kind(
         _any_fields, _mdi_prefixed_options, may_be_unique=True, always_sparse=False
     ),
-    "ttl": _Kind(_one_field, _ttl_options),
+    "ttl": _Kind(_ttl_fields, _ttl_options),
+    "vector": _Kind(_one_field, _vector_options, always_sparse=False),
     "fulltext": _Kind(_one_field, _fulltext_options),
     "inverted": _Kind(_inverted_fields, _inverted_options),
 }

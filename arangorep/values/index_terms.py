@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from arangorep.errors import ResourceLimit, UniqueConstraintViolated
 from arangorep.limits import INDEX_TERMS_MAX
+from arangorep.values.dates import read_date
 from arangorep.values.index import TTL
 
 if TYPE_CHECKING:
@@ -75,13 +75,8 @@ def expiry_moment_s(value: object) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value) if isfinite(value) else None
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    stamp_ms = read_date(value) if isinstance(value, str) else None
+    return None if stamp_ms is None else stamp_ms / 1000
 
 
 def _descend_path(field: str, document: Mapping[str, Any]) -> Any:
