@@ -174,3 +174,19 @@ class HttpForbidden(ArangoError):
     error_num = 403
     default_status = 403
     default_message = "forbidden"
+
+
+class NotAcceptable(ArangoError):
+    """No form of the answer is one that the client takes (backups 2.5)."""
+
+    error_num = 406
+    default_status = 406
+    default_message = "not acceptable"
+
+
+class UnsupportedMediaType(ArangoError):
+    """The body has a form that cannot be read (backups 2.6)."""
+
+    error_num = 415
+    default_status = 415
+    default_message = "unsupported media type"

@@ -25,6 +25,7 @@ from arangorep.errors import (
 from arangorep.limits import HLC_AHEAD_MAX_MS
 from arangorep.protocol import headers
 from arangorep.protocol.params import Query, decode_part
+from arangorep.rest import online
 from arangorep.rest.answer import Answer, error_answer
 from arangorep.rest.context import Handler, Request, Services
 from arangorep.rest.negotiation import suited
@@ -196,6 +197,8 @@ def find_handler(path: str) -> tuple[Handler, list[str]]:
         handler = ROUTES.get("/".join(parts[:length])) if len(parts) >= length else None
         if handler is not None:
             return handler, parts[length:]
+    if online.is_online(decode_part(parts[-1])):
+        return online.handle, parts
     raise HttpNotFound(f"unknown path '{path}'")
 
 
