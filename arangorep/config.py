@@ -6,9 +6,10 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arangorep.backup.launch import LaunchImport
 from arangorep.errors import StartupError
 from arangorep.leader.retention import Retention
-from arangorep.limits import BODY_BYTES_MAX, SYNC_INTERVAL_MS_DEFAULT
+from arangorep.limits import BODY_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT, SYNC_INTERVAL_MS_DEFAULT
 
 DEFAULT_ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 8529
@@ -26,6 +27,13 @@ class Config:
     root_password: str | None = None
     jwt_secret: str | None = None
     """Signs tokens; without one they end with the process."""
+    launch_import: LaunchImport | None = None
+    """What the store begins with."""
+    dump_directory: Path = Path("dumps")
+    snapshot_directory: Path = Path("snapshots")
+    snapshot_interval_s: int | None = None
+    """Seconds between two snapshots that nobody asks for; None for none."""
+    snapshots_kept: int = SNAPSHOTS_KEPT_DEFAULT
     insecure: bool = False
     retention: Retention = field(default_factory=Retention)
     sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT

@@ -205,6 +205,9 @@ ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
 
 ARCHIVE_MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
 
+SNAPSHOTS_KEPT_DEFAULT: Final = 3
+SNAPSHOT_INTERVAL_S_DEFAULT: Final = 86_400
+
 DUMP_PART_BYTES: Final = 8 * 1024 * 1024
 """Size of one file with documents in a dump: it is gathered in memory before it is written."""
 

@@ -11,9 +11,11 @@ import signal
 import sys
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
+from arangorep.backup.launch import LaunchImport
 from arangorep.config import DEFAULT_ADDRESS, DEFAULT_PORT, Config
 from arangorep.errors import StartupError
 from arangorep.leader.retention import Retention
@@ -21,6 +23,8 @@ from arangorep.limits import (
     BODY_BYTES_MAX,
     LOG_RETENTION_BYTES_DEFAULT,
     LOG_RETENTION_S_DEFAULT,
+    SNAPSHOT_INTERVAL_S_DEFAULT,
+    SNAPSHOTS_KEPT_DEFAULT,
     SYNC_INTERVAL_MS_DEFAULT,
 )
 from arangorep.server.app import Server
@@ -115,6 +119,50 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     is_flag=True,
     help="Parse every document of a leader: slower, for leaders that are not trusted.",
 )
+@click.option(
+    "--import-dump",
+    type=click.Path(path_type=Path),
+    help="Start a new store with a dump: an archive, or a directory of arangodump.",
+)
+@click.option("--ignore-missing-dump", is_flag=True, help="Start without it when it is not there.")
+@click.option(
+    "--ignore-dump-if-db-exists", is_flag=True, help="Start as usual where data are already."
+)
+@click.option(
+    "--import-snapshot", type=click.Path(path_type=Path), help="Start a new store with a snapshot."
+)
+@click.option(
+    "--ignore-missing-snapshot", is_flag=True, help="Start without it when it is not there."
+)
+@click.option(
+    "--ignore-snapshot-if-db-exists", is_flag=True, help="Start as usual where data are already."
+)
+@click.option(
+    "--dump-dir",
+    default="dumps",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where POST /dumps writes.",
+)
+@click.option(
+    "--snapshot-dir",
+    default="snapshots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where POST /snapshots writes.",
+)
+@click.option(
+    "--schedule-snapshot",
+    is_flag=False,
+    flag_value=SNAPSHOT_INTERVAL_S_DEFAULT,
+    default=None,
+    type=click.IntRange(1),
+    help="Take a snapshot every so many seconds (a day without a number).",
+)
+@click.option(
+    "--snapshot-keep",
+    default=SNAPSHOTS_KEPT_DEFAULT,
+    type=click.IntRange(1),
+    help="Older snapshots are removed when a new one is complete.",
+)
 @click.option("--log-level", default="info", type=click.Choice(LOG_LEVELS))
 def serve(
     data_directory: Path,
@@ -131,6 +179,16 @@ def serve(
     auto_start_appliers: bool,
     writable_follower: bool,
     check_replicated_documents: bool,
+    import_dump: Path | None,
+    ignore_missing_dump: bool,
+    ignore_dump_if_db_exists: bool,
+    import_snapshot: Path | None,
+    ignore_missing_snapshot: bool,
+    ignore_snapshot_if_db_exists: bool,
+    dump_dir: Path,
+    snapshot_dir: Path,
+    schedule_snapshot: int | None,
+    snapshot_keep: int,
     log_level: str,
 ) -> None:
     """Serve the store in DATA_DIRECTORY, creating it when it is not there."""
@@ -152,11 +210,47 @@ def serve(
         start_appliers=auto_start_appliers,
         writable_follower=writable_follower,
         check_replicated_documents=check_replicated_documents,
+        launch_import=_launch_import(
+            LaunchWish("dump", import_dump, ignore_missing_dump, ignore_dump_if_db_exists),
+            LaunchWish(
+                "snapshot", import_snapshot, ignore_missing_snapshot, ignore_snapshot_if_db_exists
+            ),
+        ),
+        dump_directory=dump_dir,
+        snapshot_directory=snapshot_dir,
+        snapshot_interval_s=schedule_snapshot,
+        snapshots_kept=snapshot_keep,
     )
     try:
         run(_serve(config))
     except StartupError as error:
         raise click.ClickException(str(error)) from None
+
+
+class LaunchWish(NamedTuple):
+    """The three options about one kind of import."""
+
+    kind: str
+    path: Path | None
+    ignore_missing: bool
+    ignore_if_db_exists: bool
+
+
+def _launch_import(*wishes: LaunchWish) -> LaunchImport | None:
+    """Errors: a usage error for two imports, and for flags without theirs."""
+    for wish in wishes:
+        if wish.path is None and (wish.ignore_missing or wish.ignore_if_db_exists):
+            raise click.UsageError(
+                f"--ignore-… options of a {wish.kind} go with --import-{wish.kind}"
+            )
+    found = [
+        LaunchImport(wish.kind, wish.path, wish.ignore_missing, wish.ignore_if_db_exists)
+        for wish in wishes
+        if wish.path is not None
+    ]
+    if len(found) > 1:
+        raise click.UsageError("--import-dump and --import-snapshot exclude each other")
+    return found[0] if found else None
 
 
 def _first_line(path: Path) -> str:

@@ -13,6 +13,12 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def array_header(count: int) -> bytes:
+    """What stands in front of the elements of an array."""
+    packed: bytes = msgpack.Packer().pack_array_header(count)
+    return packed
+
+
 def unpack(data: bytes) -> Any:
     """Decode what `pack` wrote."""
     return msgpack.unpackb(data, raw=False, strict_map_key=False)

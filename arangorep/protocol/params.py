@@ -13,8 +13,8 @@ from urllib.parse import unquote_to_bytes
 from arangorep.errors import BadParameter
 
 TRUE_WORDS = frozenset({"true", "yes", "on", "y", "1", "✓"})
-PRESENCE_ONLY = frozenset({"onlyget"})
-"""Parameters that need no value; others without `=` are ignored (data-api 1.2)."""
+PRESENCE_ONLY = frozenset({"onlyget", "pretty"})
+"""Parameters that need no value; others without `=` are ignored (data-api 1.2, backups 2.5)."""
 
 U64_MAX = 2**64 - 1
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -82,6 +82,10 @@ class Query:
                 decoded = decode_part(value.replace("+", " "))
                 self._values[decode_part(name.replace("+", " "))] = decoded
 
+    def names(self) -> list[str]:
+        """The names that are given."""
+        return list(self._values)
+
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
@@ -93,6 +97,11 @@ class Query:
         """As boolean; unknown words are false, only absence gives the default."""
         value = self._values.get(name)
         return default if value is None else parse_flag(value)
+
+    def has_flag(self, name: str) -> bool:
+        """As boolean of a parameter that may stand without a value and is true then."""
+        value = self._values.get(name)
+        return value is not None and (not value or parse_flag(value))
 
     def number(self, name: str, default: int = 0) -> int:
         """As unsigned 64-bit number; garbage is 0, only absence gives the default."""

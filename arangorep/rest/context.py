@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arangorep.auth.authenticator import Authenticator
+from arangorep.backup.runner import TaskRunner
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
 from arangorep.data.stream import StreamTransaction
@@ -48,6 +49,7 @@ class Services:
     """Held while one batch of a parallel dump is read."""
     jobs: JobRegistry
     cursors: CursorRegistry
+    runner: TaskRunner
     write_lock: asyncio.Lock
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
     streams: StreamTransactions

@@ -22,6 +22,7 @@ from arangorep.rest.online_restore import restore
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import renamer
 from arangorep.storage.store import Store
+from arangorep.values.names import normalize_name
 
 DUMP: Final = ":dump"
 RESTORE: Final = ":restore"
@@ -43,7 +44,7 @@ async def handle(request: Request) -> Answer:
         if request.method not in methods:
             raise MethodNotAllowed
         run: Callable[[Request, str], Awaitable[Answer]] = dump if word == DUMP else restore
-        return await run(request, names[0])
+        return await run(request, normalize_name(names[0]))
     except ArangoError as error:
         phrase = HTTPStatus(error.http_status).phrase
         own = {"status": error.http_status, "type": phrase, "message": error.message}

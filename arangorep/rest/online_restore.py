@@ -27,6 +27,7 @@ from arangorep.data.transactions import Transaction
 from arangorep.errors import (
     ArangoError,
     BadParameter,
+    CollectionNotFound,
     CorruptedJson,
     ResourceLimit,
 )
@@ -62,7 +63,7 @@ async def restore(request: Request, name: str) -> Answer:
     if request.header(headers.TRANSACTION_ID) is not None:
         raise BadParameter("bad parameter: a restore is no part of a transaction")
     wishes = _Wishes.of(request)
-    splitter = SPLITTERS[media_of(request.header("Content-Type"))](BACKUP_LINE_BYTES_MAX)
+    splitter = SPLITTERS[wishes.media](BACKUP_LINE_BYTES_MAX)
     request.check_documents_writable()
     _check_rights(request, name, wishes)
     run = _Whole(request, name, wishes) if wishes.abort else _Pieces(request, name, wishes)
@@ -86,28 +87,42 @@ async def restore(request: Request, name: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Wishes:
-    """The query parameters."""
+    """Query parameters and form of the body."""
 
     create_collection: bool
     abort: bool
+    media: Media
+
+    @property
+    def may_be_binary(self) -> bool:
+        """Whether there may be values that JSON has not."""
+        return self.media is Media.MESSAGEPACK
 
     @staticmethod
     def of(request: Request) -> _Wishes:
         on_error = request.query.text("onError", "report")
         if on_error not in ("report", "abort"):
             raise BadParameter("bad parameter: onError is 'report' or 'abort'")
-        return _Wishes(request.query.flag("createCollection", True), on_error == "abort")
+        create = request.query.flag("createCollection", True)
+        return _Wishes(create, on_error == "abort", media_of(request.header("Content-Type")))
 
 
 def _check_rights(request: Request, name: str, wishes: _Wishes) -> None:
     """Before the body is read. Errors: 404/1203; 403/11; 403/1004."""
-    present = request.database.named(name)
-    if present is not None or not wishes.create_collection:
+    if _exists(request, name) or not wishes.create_collection:
         request.writable_collection(name)
         return
     request.check_catalog_writable()
     request.check_collection_level(name, Level.WRITE)
     request.check_not_followed(name)
+
+
+def _exists(request: Request, name: str) -> bool:
+    try:
+        request.database.find(name)
+    except CollectionNotFound:
+        return False
+    return True
 
 
 async def _read(request: Request, splitter: Splitter, run: _Run) -> None:
@@ -234,18 +249,18 @@ class _Run:
         position = self.tally.total
         self.tally.total += 1
         try:
-            # values that JSON has not can only have come as MessagePack
-            return _Item(position, as_document(without_binary(item)))
+            plain = without_binary(item) if self._wishes.may_be_binary else item
+            return _Item(position, as_document(plain))
         except ArangoError as error:
             return _Item(position, error)
 
     async def _ensure_collection(self) -> bool:
         """Create the collection if it is missing; returns whether that was needed."""
         request = self._request
-        if request.database.named(self._name) is not None or not self._wishes.create_collection:
+        if _exists(request, self._name) or not self._wishes.create_collection:
             return False
         async with request.services.write_lock:
-            if request.database.named(self._name) is not None:
+            if _exists(request, self._name):
                 return False
             _check_rights(request, self._name, self._wishes)
             create_collection(request.store, request.database, {"name": self._name})

@@ -8,11 +8,13 @@ from __future__ import annotations
 from arangorep.rest import (
     admin,
     analyzers,
+    backups,
     collections,
     databases,
     documents,
     echo,
     edges,
+    hot_backup,
     imports,
     indexes,
     job,
@@ -34,6 +36,10 @@ from arangorep.rest.context import Handler
 
 ROUTES: dict[str, Handler] = {
     "": admin.welcome,
+    "dumps": backups.dumps,
+    "snapshots": backups.snapshots,
+    "tasks": backups.tasks,
+    "_admin/backup": hot_backup.handle,
     "_api/version": admin.version,
     "_admin/version": admin.version,
     "_api/engine": admin.engine,
@@ -79,7 +85,6 @@ ROUTES: dict[str, Handler] = {
     "_admin/test": admin.refuse("JavaScript"),
     "_admin/aardvark": admin.refuse("the web interface"),
     "_admin/execute": admin.refuse("JavaScript"),
-    "_admin/backup": admin.refuse("hot backup"),
     "_admin/license": support.license_info,
     "_admin/metrics": metrics.handle,
     "_admin/statistics": statistics.statistics,

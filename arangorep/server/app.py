@@ -43,6 +43,7 @@ class Server:
         if self._config.start_appliers:
             self.node.services.appliers.start_at_launch()
         self.node.services.loop_monitor.start()
+        self.node.services.runner.start()
 
     async def _listen(self) -> None:
         self._http = HttpServer(
@@ -75,6 +76,7 @@ class Server:
         await self._runner.cleanup()
         await services.appliers.stop()
         await services.jobs.finish()
+        await services.runner.stop()
         await self._background.stop()
         await asyncio.gather(*services.maintenance, return_exceptions=True)
         with contextlib.suppress(Exception):  # a sync that still runs in its thread ends first

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from arangorep.backup.tasks import TaskType
 from arangorep.data.expiry import remove_expired, ttl_indexes
 from arangorep.leader.retention import prune_log
 from arangorep.limits import (
@@ -42,6 +43,9 @@ class Background:
             (self.expire, TTL_SWEEP_INTERVAL_S),
         ):
             self._tasks.append(loop.create_task(_repeat(step, interval_s)))
+        scheduled_s = self._node.config.snapshot_interval_s
+        if scheduled_s is not None:
+            self._tasks.append(loop.create_task(_repeat(self._snapshot, scheduled_s)))
 
     async def stop(self) -> None:
         """End all steps; a running one is cut at its next turn."""
@@ -63,6 +67,9 @@ class Background:
 
     async def _save_trees(self) -> None:
         await drive(self._node.store.checkpoint_trees())
+
+    async def _snapshot(self) -> None:
+        self._node.services.runner.enqueue(TaskType.SNAPSHOT, {})
 
     async def _prune(self) -> None:
         node = self._node

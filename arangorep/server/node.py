@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 
 from arangorep import __version__
 from arangorep.auth.authenticator import Authenticator
 from arangorep.auth.tokens import Tokens
+from arangorep.backup.archive import remove_leftovers
+from arangorep.backup.jobs import BackupPlaces, remove_checkpoints
+from arangorep.backup.launch import import_at_launch
+from arangorep.backup.runner import TaskRunner
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
 from arangorep.data.databases import ensure_system_database
@@ -35,6 +40,8 @@ from arangorep.storage.loading import finish_loads
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
 
+log = logging.getLogger("arangorep.node")
+
 JWT_SECRET_BYTES = 32
 
 
@@ -54,6 +61,10 @@ class Node:
         config.check()
         self.config = config
         self.clock: Clock = clock or SystemClock()
+        if config.launch_import is not None:
+            imported = import_at_launch(config.launch_import, config.data_directory, self.clock)
+            if imported is not None:
+                log.info("imported %s", config.launch_import.path)
         self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
         finish_loads(self.store)
         remove_unfinished(self.store)
@@ -75,6 +86,7 @@ class Node:
             dumps=ParallelDumps(self.store, self.clock),
             dump_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
+            runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION),
             cursors=CursorRegistry(self.clock, self.store.ticks.next),
             write_lock=write_lock,
             streams=StreamTransactions(self.store, self.clock, stream_ended.fire),
@@ -92,6 +104,18 @@ class Node:
                 retention=config.retention,
                 options=describe_options(config),
             ),
+        )
+
+    def _places(self) -> BackupPlaces:
+        config = self.config
+        for directory in (config.dump_directory, config.snapshot_directory):
+            remove_leftovers(directory)
+        remove_checkpoints(config.data_directory)
+        return BackupPlaces(
+            data=config.data_directory,
+            dumps=config.dump_directory,
+            snapshots=config.snapshot_directory,
+            snapshots_kept=config.snapshots_kept,
         )
 
     def _appliers(self, write_lock: asyncio.Lock) -> Appliers:

@@ -1,0 +1,192 @@
+"""What tasks do: write a dump, take and pack a snapshot (backups 1.8, 1.10, 6.1).
+
+Reading the store happens on its own thread in slices; packing, hashing and writing in a worker
+thread, one part ahead. Whatever ends a job early, no file of it is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from arangorep.backup.archive import ArchiveWriter, sync_directory
+from arangorep.backup.dumping import Dump, DumpOptions, Part
+from arangorep.clock import Clock, iso_time
+from arangorep.codec.json import dumps
+from arangorep.pacing import give_turn
+from arangorep.storage.store import Store
+
+DUMP_MODE = 0o600
+"""Dumps hold password hashes."""
+SNAPSHOT_MODE = 0o444
+SNAPSHOT_VERSION = "S1"
+CHECKPOINTS = "backups"
+CHECKPOINT_PREFIX = ".checkpoint-"
+
+Advance = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPlaces:
+    """Where backups are kept."""
+
+    data: Path
+    """The data directory."""
+    dumps: Path
+    snapshots: Path
+    snapshots_kept: int
+
+    @property
+    def checkpoints(self) -> Path:
+        """On the data's own file system, so that files can be linked."""
+        return self.data / CHECKPOINTS
+
+
+async def in_thread(work: Callable[[], Any]) -> Any:
+    """Run blocking work in a thread and wait for its end even when cancelled."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+
+
+async def write_dump(
+    store: Store,
+    places: BackupPlaces,
+    options: DumpOptions,
+    *,
+    uid: str,
+    clock: Clock,
+    version: str,
+    advance: Advance,
+) -> dict[str, Any]:
+    """Write `<dumps>/<uid>.dump`; returns path, size, tick and number of documents.
+
+    Errors: `OSError`; 404/1600 when a collection is dropped meanwhile; `CorruptionError`.
+    """
+    path = places.dumps / f"{uid}.dump"
+    dump = Dump(store, options, uid=uid, wall_us=clock.wall_us(), version=version)
+    try:
+        writer = await in_thread(partial(ArchiveWriter, path, mode=DUMP_MODE))
+        try:
+            await _write_parts(dump, writer, advance)
+            size = await in_thread(writer.finish)
+        except BaseException:
+            await in_thread(writer.abort)
+            raise
+    finally:
+        dump.close()
+    progress = dump.progress
+    return {
+        "path": str(path),
+        "sizeInBytes": size,
+        "tick": str(progress.tick),
+        "documents": progress.documents,
+    }
+
+
+async def _write_parts(dump: Dump, writer: ArchiveWriter, advance: Advance) -> None:
+    """Read the next part while the last one is written."""
+    writing: Awaitable[Any] | None = None
+    try:
+        for part in dump.parts():
+            if part is None:
+                await give_turn()
+                continue
+            if writing is not None:
+                await writing
+            writing = asyncio.ensure_future(in_thread(partial(_add, writer, part)))
+            progress = dump.progress
+            advance({
+                "collection": progress.collection,
+                "documents": progress.documents,
+                "documentsTotal": progress.documents_total,
+            })  # fmt: skip
+    finally:
+        if writing is not None:
+            await asyncio.shield(asyncio.gather(writing))
+
+
+def _add(writer: ArchiveWriter, part: Part) -> None:
+    writer.add(part.name, part.pieces, part.documents)
+
+
+# -- snapshots -------------------------------------------------------------------------------------
+
+
+async def write_snapshot(
+    store: Store, places: BackupPlaces, *, uid: str, clock: Clock, version: str
+) -> dict[str, Any]:
+    """Write `<snapshots>/<uid>.snapshot` and give the latest the name of the data directory.
+
+    Errors: `OSError`.
+    """
+    checkpoint = places.checkpoints / f"{CHECKPOINT_PREFIX}{uid}"
+    metadata = {
+        "snapshotVersion": SNAPSHOT_VERSION,
+        "dbVersion": version,
+        "snapshotDate": iso_time(clock.wall_us()),
+        "snapshotUid": uid,
+        "serverId": str(store.server_id),
+        "tick": str(store.log.last_tick),
+    }
+    path = places.snapshots / f"{uid}.snapshot"
+    try:
+        await in_thread(partial(take_checkpoint, store, checkpoint))
+        size = await in_thread(partial(_pack, checkpoint, path, metadata))
+    finally:
+        await in_thread(partial(shutil.rmtree, checkpoint, ignore_errors=True))
+    await in_thread(partial(_refresh_latest, places, path))
+    return {"path": str(path), "sizeInBytes": size, "tick": metadata["tick"]}
+
+
+def take_checkpoint(store: Store, path: Path) -> None:
+    """A consistent copy of the store, by hard links."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    store.engine.checkpoint(path)
+
+
+def remove_checkpoints(data: Path) -> None:
+    """At start: remove what an interrupted snapshot left."""
+    for path in (data / CHECKPOINTS).glob(f"{CHECKPOINT_PREFIX}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _pack(checkpoint: Path, path: Path, metadata: dict[str, Any]) -> int:
+    writer = ArchiveWriter(path, mode=SNAPSHOT_MODE)
+    try:
+        writer.add("metadata.json", [dumps(metadata)])
+        for file in sorted(checkpoint.iterdir()):
+            writer.add_file(f"store/{file.name}", file)
+        return writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+
+
+def _refresh_latest(places: BackupPlaces, path: Path) -> None:
+    """The stable name, and as many older snapshots as are kept. The newest always stays."""
+    stable = places.snapshots / f"{places.data.resolve().name}.snapshot"
+    link = places.snapshots / f".{stable.name}.partial"
+    link.unlink(missing_ok=True)
+    os.link(path, link)
+    os.replace(link, stable)
+    sync_directory(places.snapshots)
+    kept = [one for one in places.snapshots.glob("*.snapshot") if is_uid(one.stem)]
+    for old in sorted(kept)[: -places.snapshots_kept or None][: len(kept) - 1]:
+        old.unlink(missing_ok=True)
+
+
+def is_uid(text: str) -> bool:
+    """Whether a name is one that a task gave: `20200929-114144097`."""
+    day, dash, moment = text.partition("-")
+    return (len(day), dash, len(moment)) == (8, "-", 9) and (day + moment).isdigit()

@@ -1,0 +1,273 @@
+"""`/dumps`, `/snapshots`, `/tasks`: backups as tasks (backups 1.2 to 1.6, 6.1).
+
+Errors have the form of this interface: `{message, code, type, link}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from arangorep.backup.jobs import in_thread, is_uid
+from arangorep.backup.runner import error_object
+from arangorep.backup.task_views import (
+    PAGE_PARAMETERS,
+    TaskRequestError,
+    describe,
+    matching,
+    page_of,
+    parse_filters,
+    parse_page,
+    rfc3339,
+    summarize,
+)
+from arangorep.backup.tasks import Status, Task, TaskType
+from arangorep.errors import ArangoError
+from arangorep.protocol import headers
+from arangorep.rest.answer import Answer, json_answer
+from arangorep.rest.context import Handler, Request
+
+READ_BYTES = 1024 * 1024
+U32_MAX = 2**32 - 1
+STATUS_WORDS = {Status.SUCCEEDED: "done", Status.FAILED: "failed", Status.CANCELED: "failed"}
+OPTIONS = ("databases", "collections", "includeSystem")
+
+Inner = Callable[[Request], Awaitable[Answer]]
+
+
+def _told(inner: Inner) -> Handler:
+    """A handler whose errors have the form of this interface."""
+
+    async def handler(request: Request) -> Answer:
+        try:
+            request.require_admin()
+            return await inner(request)
+        except TaskRequestError as error:
+            return json_answer(error_object(error.code, error.message), error.status)
+        except ArangoError as error:
+            kind = "invalid_request" if error.http_status < 500 else "internal"
+            code = "bad_request" if error.http_status < 500 else "internal"
+            return json_answer(error_object(code, error.message, kind), error.http_status)
+
+    return handler
+
+
+def _wrong_method() -> TaskRequestError:
+    return TaskRequestError("bad_request", "the method is not allowed here", 405)
+
+
+def _query(request: Request) -> dict[str, str]:
+    return {name: request.query.text(name) for name in request.query.names()}
+
+
+# -- dumps -----------------------------------------------------------------------------------------
+
+
+async def _dumps(request: Request) -> Answer:
+    match request.method, request.parts:
+        case "POST", []:
+            return await _create_dump(request)
+        case (("GET" | "HEAD"), []):
+            return json_answer({"results": [_dump_status(task) for task in _dump_tasks(request)]})
+        case (("GET" | "HEAD"), [uid, "status"] | [uid]):
+            return json_answer(_dump_status(_find_dump(request, uid)))
+        case (("GET" | "HEAD"), [uid, "file"]):
+            return await _dump_file(request, uid)
+        case "DELETE", [uid]:
+            return await _delete_dump(request, uid)
+        case _, ([] | [_] | [_, _]):
+            raise _wrong_method()
+    raise TaskRequestError("dump_not_found", "there is nothing at this path", 404)
+
+
+async def _create_dump(request: Request) -> Answer:
+    """202; 409 `dump_already_processing` while one runs, unless `queue` is set."""
+    body = await request.json()
+    wishes = body if isinstance(body, dict) else {}
+    runner = request.services.runner
+    if runner.is_dumping() and wishes.get("queue") is not True:
+        raise TaskRequestError(
+            "dump_already_processing", "A dump is already processing. You must wait for it.", 409
+        )
+    task = runner.enqueue(TaskType.DUMP, _dump_options(request, wishes))
+    started = {"uid": task.details["dumpUid"], "status": "in_progress"}
+    answer = {**summarize(task), **started, "startedAt": rfc3339(task.enqueued_us)}
+    return json_answer(answer, 202)
+
+
+def _dump_options(request: Request, wishes: dict[str, Any]) -> dict[str, Any]:
+    """Errors: 400 for names that are none, or databases that are not there."""
+    options: dict[str, Any] = {}
+    for name in ("databases", "collections"):
+        value = wishes.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise TaskRequestError("bad_request", f"`{name}` must be an array of names")
+        options[name] = value
+    for name in options["databases"]:
+        request.store.catalog.database(name)
+    options["includeSystem"] = wishes.get("includeSystem") is not False
+    return options
+
+
+def _dump_tasks(request: Request) -> list[Task]:
+    found = request.services.runner.tasks.all()
+    return [task for task in reversed(found) if task.type is TaskType.DUMP]
+
+
+def _dump_status(task: Task) -> dict[str, Any]:
+    """The status object of a dump; `finishedAt` and `error` only when they exist."""
+    details = task.details
+    status: dict[str, Any] = {
+        "uid": details["dumpUid"],
+        "status": STATUS_WORDS.get(task.status, "in_progress"),
+        "startedAt": rfc3339(task.started_us or task.enqueued_us),
+        "taskUid": task.uid,
+    }
+    if task.finished_us is not None:
+        status["finishedAt"] = rfc3339(task.finished_us)
+    if task.error is not None:
+        status["error"] = task.error["message"]
+    elif task.status is Status.CANCELED:
+        status["error"] = "the dump was canceled"
+    for name in ("path", "sizeInBytes", "tick", "documents", "progress"):
+        if name in details:
+            status[name] = details[name]
+    return status
+
+
+def _find_dump(request: Request, uid: str) -> Task:
+    """Errors: 404 `dump_not_found`."""
+    for task in _dump_tasks(request):
+        if task.details["dumpUid"] == uid:
+            return task
+    raise _unknown_dump(uid)
+
+
+def _unknown_dump(uid: str) -> TaskRequestError:
+    return TaskRequestError("dump_not_found", f"Dump `{uid}` not found.", 404)
+
+
+def _dump_path(request: Request, uid: str) -> Path:
+    """Errors: 404 `dump_not_found`; 409 while it is being written."""
+    if not is_uid(uid):
+        raise _unknown_dump(uid)
+    for task in _dump_tasks(request):
+        if task.details["dumpUid"] == uid and not task.is_finished:
+            raise TaskRequestError("dump_already_processing", "the dump is being written", 409)
+    path = request.services.runner.places.dumps / f"{uid}.dump"
+    if not path.is_file():
+        raise _unknown_dump(uid)
+    return path
+
+
+async def _dump_file(request: Request, uid: str) -> Answer:
+    """The archive, or with `Range` a part of it (206; 416 for one that is not there)."""
+    path = _dump_path(request, uid)
+    size = path.stat().st_size
+    name = quote(path.name)
+    extra = {"accept-ranges": "bytes", "content-disposition": f'attachment; filename="{name}"'}
+    wanted = _range(request.header("Range"), size)
+    if wanted is None:
+        return Answer(
+            200, content_type=headers.BINARY, headers=extra,
+            stream=_read_file(path, 0, size), stream_bytes=size,
+        )  # fmt: skip
+    start, end = wanted
+    if start >= end:
+        raise TaskRequestError("bad_request", f"the file has {size} bytes", 416)
+    extra["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    return Answer(
+        206, content_type=headers.BINARY, headers=extra,
+        stream=_read_file(path, start, end), stream_bytes=end - start,
+    )  # fmt: skip
+
+
+def _range(text: str | None, size: int) -> tuple[int, int] | None:
+    """Start and end of the one range that is asked for; None to send everything."""
+    unit, equals, spec = (text or "").partition("=")
+    first, dash, last = spec.strip().partition("-")
+    digits = all(not part or (part.isascii() and part.isdigit()) for part in (first, last))
+    if unit.strip().lower() != "bytes" or not equals or not dash or not digits:
+        return None
+    if not first:
+        return (max(0, size - int(last)), size) if last else None
+    return int(first), min(int(last) + 1, size) if last else size
+
+
+async def _read_file(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
+    file = await in_thread(partial(path.open, "rb"))
+    try:
+        file.seek(start)
+        while start < end:
+            piece = await in_thread(partial(file.read, min(READ_BYTES, end - start)))
+            if not piece:
+                raise OSError(f"{path.name} ended early")
+            start += len(piece)
+            yield piece
+    finally:
+        file.close()
+
+
+async def _delete_dump(request: Request, uid: str) -> Answer:
+    path = _dump_path(request, uid)
+    await in_thread(partial(path.unlink, missing_ok=True))
+    return Answer(204)
+
+
+# -- snapshots and tasks -------------------------------------------------------------------------
+
+
+async def _snapshots(request: Request) -> Answer:
+    if request.method != "POST" or request.parts:
+        raise _wrong_method()
+    task = request.services.runner.enqueue(TaskType.SNAPSHOT, {})
+    return json_answer(summarize(task), 202)
+
+
+async def _tasks(request: Request) -> Answer:
+    runner = request.services.runner
+    match request.method, request.parts:
+        case (("GET" | "HEAD"), []):
+            query = _query(request)
+            page = parse_page(query)
+            found = matching(runner.tasks.all(), parse_filters(query, ignored=PAGE_PARAMETERS))
+            return json_answer(page_of(found, page))
+        case (("GET" | "HEAD"), [text]):
+            return json_answer(describe(_find_task(request, text)))
+        case "POST", ["cancel"]:
+            return json_answer(summarize(runner.cancel(*_chosen(request))))
+        case "DELETE", []:
+            return json_answer(summarize(runner.delete(*_chosen(request))))
+        case _, ([] | [_]):
+            raise _wrong_method()
+    raise TaskRequestError("task_not_found", "there is nothing at this path", 404)
+
+
+def _find_task(request: Request, text: str) -> Task:
+    """Errors: 400 `invalid_task_uids`; 404 `task_not_found`."""
+    if not text.isascii() or not text.isdigit() or int(text) > U32_MAX:
+        raise TaskRequestError("invalid_task_uids", f"Invalid task uid `{text}`")
+    task = request.services.runner.tasks.get(int(text))
+    if task is None:
+        raise TaskRequestError("task_not_found", f"Task `{text}` not found.", 404)
+    return task
+
+
+def _chosen(request: Request) -> tuple[list[Task], str]:
+    """The tasks of a cancelation or deletion, and the filter as text. Errors: 400."""
+    query = _query(request)
+    tests = parse_filters(query)
+    if not query:
+        raise TaskRequestError(
+            "missing_task_filters", "Query parameters to filter the tasks are missing."
+        )
+    text = "&".join(f"{name}={quote(value, safe=',*')}" for name, value in query.items())
+    return matching(request.services.runner.tasks.all(), tests), f"?{text}"
+
+
+dumps = _told(_dumps)
+snapshots = _told(_snapshots)
+tasks = _told(_tasks)

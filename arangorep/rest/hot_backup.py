@@ -1,0 +1,156 @@
+"""`/_admin/backup/{create,list,delete}`: checkpoints within the data directory (backups 3)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from arangorep.backup.jobs import CHECKPOINT_PREFIX, in_thread, take_checkpoint
+from arangorep.clock import iso_time
+from arangorep.codec.json import dumps, loads
+from arangorep.errors import (
+    ArangoError,
+    HttpBadParameter,
+    HttpForbidden,
+    HttpNotFound,
+    MethodNotAllowed,
+    NotImplementedHere,
+    SuperfluousSuffices,
+)
+from arangorep.rest.answer import Answer, json_answer
+from arangorep.rest.context import Request
+
+META = "META"
+ID_CHARACTERS_MAX = 254
+_is_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,253}").fullmatch
+ABSENT = ("restore", "upload", "download")
+
+
+async def handle(request: Request) -> Answer:
+    """Errors: 405/405; 400/601 for other paths; 403/403; 400/400; 501/9 for what is not here."""
+    if request.method != "POST":
+        raise MethodNotAllowed
+    if len(request.parts) != 1:
+        raise SuperfluousSuffices("expecting /_admin/backup/<operation>")
+    if not request.identity.is_admin:
+        raise HttpForbidden("only administrators make backups")
+    word = request.parts[0]
+    if word in ABSENT:
+        raise NotImplementedHere(
+            f"not implemented: backup/{word}; start a server with --import-snapshot instead"
+        )
+    body = await request.json()
+    given = body if isinstance(body, dict) else {}
+    match word:
+        case "create":
+            return _answer(await _create(request, given), 201)
+        case "list":
+            return _answer(await _list(request, given), 200)
+        case "delete":
+            await _delete(request, given)
+            return _answer({}, 200)
+    raise HttpBadParameter(f"bad parameter: unknown operation '{word}'")
+
+
+def _answer(value: dict[str, Any], status: int) -> Answer:
+    return json_answer({"error": False, "code": status, "result": value}, status)
+
+
+def _directory(request: Request) -> Path:
+    return request.services.runner.places.checkpoints
+
+
+async def _create(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    label = body.get("label")
+    if label is not None and not isinstance(label, str):
+        raise HttpBadParameter("bad parameter: 'label' must be a string")
+    services = request.services
+    moment = iso_time(services.clock.wall_us())
+    backup_id = f"{moment.replace(':', '.')}_{clean_label(label or str(uuid4()))}"
+    backup_id = backup_id[:ID_CHARACTERS_MAX]
+    path = _directory(request) / backup_id
+    if path.exists():
+        raise HttpBadParameter(f"bad parameter: a backup '{backup_id}' exists")
+    partial_path = path.parent / f"{CHECKPOINT_PREFIX}{backup_id}"
+    entry = await in_thread(partial(_take, request, partial_path, path, backup_id, moment))
+    shown = ("id", "potentiallyInconsistent", "sizeInBytes", "datetime", "nrDBServers", "nrFiles")
+    return {name: entry[name] for name in shown}
+
+
+def _take(
+    request: Request, partial_path: Path, path: Path, backup_id: str, moment: str
+) -> dict[str, Any]:
+    take_checkpoint(request.store, partial_path)
+    files = [file for file in partial_path.iterdir() if file.is_file()]
+    entry = {
+        "id": backup_id,
+        "version": request.services.version,
+        "datetime": moment,
+        "keys": [],
+        "sizeInBytes": sum(file.stat().st_size for file in files),
+        "nrFiles": len(files),
+        "nrDBServers": 1,
+        "available": True,
+        "nrPiecesPresent": 1,
+        "potentiallyInconsistent": False,
+        "countIncludesFilesOnly": True,
+    }
+    (partial_path / META).write_bytes(dumps(entry))
+    partial_path.rename(path)
+    return entry
+
+
+def clean_label(label: str) -> str:
+    """Letters, digits, `-`, `_`, `.` stay, blanks become `_`, other punctuation `.`."""
+    kept = []
+    for character in label:
+        if character.isascii() and (character.isalnum() or character in "-_."):
+            kept.append(character)
+        elif character.isspace():
+            kept.append("_")
+        elif character.isascii() and character.isprintable():
+            kept.append(".")
+    return "".join(kept)
+
+
+async def _list(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    found = await in_thread(partial(_entries, _directory(request)))
+    wanted = body.get("id")
+    ids = [wanted] if isinstance(wanted, str) else wanted
+    if ids is not None:
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise HttpBadParameter("bad parameter: 'id' must be a string or an array of them")
+        for one in ids:
+            if one not in found:
+                raise HttpNotFound(f"no backup '{one}'")
+        found = {one: found[one] for one in ids}
+    return {"server": str(request.store.server_id), "list": found}
+
+
+def _entries(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if not directory.is_dir():
+        return found
+    for path in sorted(directory.iterdir()):
+        if path.is_dir() and _is_id(path.name):
+            try:
+                found[path.name] = loads((path / META).read_bytes())
+            except (OSError, ArangoError) as error:
+                found[path.name] = {"errorMessage": str(error), "errorNumber": 4}
+    return found
+
+
+async def _delete(request: Request, body: dict[str, Any]) -> None:
+    wanted = body.get("id")
+    if not isinstance(wanted, str):
+        raise HttpBadParameter("bad parameter: 'id' must be a string")
+    path = _directory(request) / wanted
+    if not _is_id(wanted) or not path.is_dir():
+        raise HttpNotFound(f"no backup '{wanted}'")
+    hidden = path.parent / f"{CHECKPOINT_PREFIX}{wanted}"
+    path.rename(hidden)  # a part that is left over is removed at the next start
+    await in_thread(partial(shutil.rmtree, hidden, ignore_errors=True))
