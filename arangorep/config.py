@@ -29,8 +29,9 @@ class Config:
     """Signs tokens; without one they end with the process."""
     launch_import: LaunchImport | None = None
     """What the store begins with."""
-    dump_directory: Path = Path("dumps")
-    snapshot_directory: Path = Path("snapshots")
+    dump_directory: Path | None = None
+    snapshot_directory: Path | None = None
+    """Where backups are written; None stands for a folder within the data directory."""
     snapshot_interval_s: int | None = None
     """Seconds between two snapshots that nobody asks for; None for none."""
     snapshots_kept: int = SNAPSHOTS_KEPT_DEFAULT

@@ -7,6 +7,7 @@ changed is refused with the name of the entry that is wrong. All of it blocks: f
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 
 import xxhash
 
+from arangorep.backup.files import sync_directory
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.codec.json import dumps, loads_shallow
 from arangorep.errors import ArangoError
@@ -129,7 +131,9 @@ class ArchiveWriter:
 
     def abort(self) -> None:
         """Leave nothing behind. Twice does no harm."""
-        self._file.close()
+        for part in (self._tar, self._packer, self._file):
+            with contextlib.suppress(OSError, ValueError):
+                part.close()
         self._partial.unlink(missing_ok=True)
 
 
@@ -187,15 +191,6 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o600
     return header
-
-
-def sync_directory(path: Path) -> None:
-    """Make a rename within a directory survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_leftovers(directory: Path) -> None:

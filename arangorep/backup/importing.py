@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from arangorep.backup import layout
-from arangorep.backup.archive import Readable, check_seal, read_archive, sync_directory
+from arangorep.backup.archive import Readable, check_seal, read_archive
 from arangorep.backup.checking import check_directory
 from arangorep.backup.directory import read_directory
+from arangorep.backup.files import sync_directory
 from arangorep.backup.packing import line_blocks
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
 from arangorep.clock import Clock

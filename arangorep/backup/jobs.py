@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arangorep.backup.archive import ArchiveWriter, sync_directory
+from arangorep.backup.archive import ArchiveWriter
 from arangorep.backup.dumping import Dump, DumpOptions, Part
+from arangorep.backup.files import sync_directory
 from arangorep.clock import Clock, iso_time
 from arangorep.codec.json import dumps
 from arangorep.pacing import give_turn

@@ -77,7 +77,7 @@ class OfflineRestore:
         self.report = Report()
         self._target = Target(store, endpoint, self.report.warnings)
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Generator[None, None, None]:
         """Works block by block. Errors: `DumpCorrupt`, `RestoreRefused`, those of definitions."""
         try:
             yield from self._read()

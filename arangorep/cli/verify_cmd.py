@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from arangorep.backup.checking import check_directory
+from arangorep.backup.importing import verify_archive
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
 
 CORRUPT = 65
@@ -55,11 +56,14 @@ def verify_directory(path: Path, advance: Advance) -> str:
     return f"{path} is sound: {held}, tick {found.tick}"
 
 
-def verify_file(path: Path, advance: Advance) -> str:
-    """An archive. Errors: `DumpCorrupt`, `DumpNotFound`."""
+def verify_file(path: Path, _: Advance) -> str:
+    """An archive of a dump or a snapshot. Errors: `DumpCorrupt`, `DumpNotFound`."""
     if not path.exists():
         raise DumpNotFound(f"{path} does not exist")
-    raise DumpCorrupt(str(path), "is no dump directory")
+    found = verify_archive(path)
+    kind = "a dump" if "dumpUid" in found else "a snapshot"
+    held = f"{found['entries']} entries, {found['documents']} documents"
+    return f"{path} is sound: {kind} of tick {found.get('tick')}, {held}"
 
 
 class _Corrupt(click.ClickException):

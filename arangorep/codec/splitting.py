@@ -158,11 +158,11 @@ class ArraySplitter:
         for at, is_end in self._cuts(data):
             if self._ended:
                 break
+            if is_end and data[at : at + 1] != b"]":
+                raise Malformed("the array is not closed", self._held_at + base + at)
             yield from self._element(bytes(held[done : base + at]), self._held_at + done, is_end)
             done = base + at + 1
             self._ended = is_end
-            if is_end and data[at : at + 1] != b"]":
-                raise Malformed("the array is not closed", self._held_at + done - 1)
         self._held_at += done
         del held[:done]
         if self._ended and held.strip(_BLANKS):

@@ -108,13 +108,15 @@ class Node:
 
     def _places(self) -> BackupPlaces:
         config = self.config
-        for directory in (config.dump_directory, config.snapshot_directory):
+        dumps = config.dump_directory or config.data_directory / "dumps"
+        snapshots = config.snapshot_directory or config.data_directory / "snapshots"
+        for directory in (dumps, snapshots):
             remove_leftovers(directory)
         remove_checkpoints(config.data_directory)
         return BackupPlaces(
             data=config.data_directory,
-            dumps=config.dump_directory,
-            snapshots=config.snapshot_directory,
+            dumps=dumps,
+            snapshots=snapshots,
             snapshots_kept=config.snapshots_kept,
         )
 

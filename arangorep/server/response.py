@@ -20,6 +20,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from arangorep.clock import Clock
 from arangorep.pacing import give_turn
+from arangorep.protocol import headers
 from arangorep.rest.answer import Answer
 
 log = logging.getLogger("arangorep.http")
@@ -65,7 +66,9 @@ class HeadFront:
         return found
 
     def _render(self, answer: Answer, keep_alive: bool) -> str:
-        content = "" if answer.status == 204 else f"Content-Type: {answer.content_type}\r\n"
+        # arangodump and real followers look at the type of an empty chunk too (follower 9.1, 13)
+        is_typed = answer.status != 204 or answer.content_type != headers.JSON
+        content = f"Content-Type: {answer.content_type}\r\n" if is_typed else ""
         return (
             f"{STATUS_LINES[answer.status]}\r\n{COMMON_HEADERS}{content}"
             f"Connection: {'Keep-Alive' if keep_alive else 'Close'}\r\n"

@@ -74,7 +74,9 @@ def test_every_route(c: Api, server: ServerThread, route: str) -> None:
                 else:
                     assert kind.startswith("text/plain"), asked
                     continue
-                if answer.status >= 400:
+                if answer.status >= 400 and route in ("dumps", "snapshots", "tasks"):
+                    assert value.keys() == {"message", "code", "type", "link"}, asked
+                elif answer.status >= 400:
                     assert value["code"] == answer.status, asked
                     assert value["errorNum"], asked
 

@@ -531,3 +531,21 @@ def test_a_failed_dump_as_a_job_keeps_its_status(api: Api) -> None:
     )
     assert accepted.status_code == 202
     assert error_of(fetch_job(api, accepted.headers["x-arango-async-id"])) == (404, 1203)
+
+
+@pytest.mark.parametrize(
+    "path", ["replication/dump?collection=empty&batchId={}", "wal/tail?from={}"]
+)
+def test_an_empty_chunk_has_its_type(server: ServerThread, api: Api, path: str) -> None:
+    """The published tools look at it before anything else (follower 9.1, 13)."""
+    api.create_collection("empty")
+    number = api.create_batch() if "dump" in path else api.get("/_api/wal/lastTick").json()["tick"]
+    with RawConnection(server.port) as connection:
+        target = f"/_db/{api.database}/_api/{path.format(number)}"
+        for accept, expected in (
+            ("*/*", "application/x-arango-dump; charset=utf-8"),
+            ("application/x-velocypack", "application/x-velocypack"),
+        ):
+            answer = connection.request("GET", target, None, {"Accept": accept})
+            assert (answer.status, answer.headers["content-type"]) == (204, expected)
+            assert answer.headers["content-length"] == "0"
