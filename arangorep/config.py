@@ -32,6 +32,8 @@ class Config:
     dump_directory: Path | None = None
     snapshot_directory: Path | None = None
     """Where backups are written; None stands for a folder within the data directory."""
+    log_archive: Path | None = None
+    """Where the operation log is kept for good."""
     snapshot_interval_s: int | None = None
     """Seconds between two snapshots that nobody asks for; None for none."""
     snapshots_kept: int = SNAPSHOTS_KEPT_DEFAULT

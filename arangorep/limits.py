@@ -205,6 +205,10 @@ ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
 
 ARCHIVE_MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
 
+LOG_ARCHIVE_INTERVAL_S: Final = 30.0
+LOG_ARCHIVE_PART_BYTES: Final = 4 * 1024 * 1024
+"""Read from a file of the log archive at once."""
+
 SNAPSHOTS_KEPT_DEFAULT: Final = 3
 SNAPSHOT_INTERVAL_S_DEFAULT: Final = 86_400
 
@@ -327,7 +331,7 @@ RESTORE_PIECE_BYTES: Final = (128 * 1024, 8 * 1024 * 1024, 96 * 1024 * 1024)
 
 RECORD_HEADER_BYTES_MAX: Final = 1024 * 1024
 RECORD_BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024 - 1
-"""Header and block of an offline dump. A block has some hundred documents, or a single large one."""
+"""Header and block of an offline dump; a block has some hundred documents, or one large one."""
 
 RESTORE_ROWS_PER_COMMIT: Final = 1000
 RESTORE_BYTES_PER_COMMIT: Final = 4 * 1024 * 1024

@@ -114,17 +114,29 @@ def _blocks(content: Readable) -> Iterator[list[bytes]]:
 # -- putting in place ------------------------------------------------------------------------------
 
 
-def import_snapshot(path: Path, directory: Path, clock: Clock) -> dict[str, Any]:
+GoOn = Callable[[Store, dict[str, Any]], None]
+"""What is done with a store before it takes its place; it is handed the backup's metadata."""
+
+
+def _as_it_is(store: Store, metadata: dict[str, Any]) -> None:
+    pass
+
+
+def import_snapshot(
+    path: Path, directory: Path, clock: Clock, go_on: GoOn = _as_it_is
+) -> dict[str, Any]:
     """Make `directory` what a packed snapshot holds. Errors: `StartupError`."""
-    return _import(path, directory, lambda beside: _unpack_store(path, beside, clock))
+    return _import(path, directory, lambda beside: _unpack_store(path, beside, clock, go_on))
 
 
-def import_dump(path: Path, directory: Path, clock: Clock) -> dict[str, Any]:
+def import_dump(
+    path: Path, directory: Path, clock: Clock, go_on: GoOn = _as_it_is
+) -> dict[str, Any]:
     """Make `directory` a new store with what a dump holds: an archive or arangodump's directory.
 
     Errors: `StartupError`.
     """
-    return _import(path, directory, lambda beside: _load_dump(path, beside, clock))
+    return _import(path, directory, lambda beside: _load_dump(path, beside, clock, go_on))
 
 
 def _import(path: Path, directory: Path, build: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -156,7 +168,7 @@ def _take_place(beside: Path, directory: Path) -> None:
     sync_directory(directory.parent)
 
 
-def _unpack_store(path: Path, beside: Path, clock: Clock) -> dict[str, Any]:
+def _unpack_store(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str, Any]:
     metadata = _checked(path, "snapshotVersion", "S1", "snapshot")
     beside.mkdir(parents=True)
     for entry, content in read_archive(path):
@@ -169,9 +181,12 @@ def _unpack_store(path: Path, beside: Path, clock: Clock) -> dict[str, Any]:
             while piece := content.read(READ_BYTES):
                 target.write(piece)
     store = Store(RocksEngine(beside), clock)
-    _forget_tasks(store)
-    _start_anew(store, clock)
-    store.close()
+    try:
+        _forget_tasks(store)
+        go_on(store, metadata)
+        _start_anew(store, clock)
+    finally:
+        store.close()
     return metadata
 
 
@@ -197,7 +212,7 @@ def _start_anew(store: Store, clock: Clock) -> None:
 # -- dumps -----------------------------------------------------------------------------------------
 
 
-def _load_dump(path: Path, beside: Path, clock: Clock) -> dict[str, Any]:
+def _load_dump(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str, Any]:
     beside.mkdir(parents=True)
     is_directory = path.is_dir()
     if is_directory:
@@ -214,6 +229,9 @@ def _load_dump(path: Path, beside: Path, clock: Clock) -> dict[str, Any]:
         else:
             _read_dump(path, loader)
         loader.finish()
+        if "tick" in metadata:
+            store.start_anew(max(store.log.last_tick, int(metadata["tick"])))
+        go_on(store, metadata)
         _start_anew(store, clock)
     finally:
         store.close()

@@ -9,12 +9,16 @@ import click
 
 from arangorep.backup.checking import check_documents
 from arangorep.backup.directory import DumpDirectory, check_files, read_directory, read_manifest
+from arangorep.backup.log_archive import Until
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
+from arangorep.backup.rewind import build, parse_until
 from arangorep.cli.journal import Journal
 from arangorep.cli.restore_plan import RestoreOptions, identity, missing_names, parse_names
 from arangorep.cli.restore_run import RestoreRun, Totals
 from arangorep.cli.verify_cmd import bytes_bar, refuse
 from arangorep.cli.wire import Connections
+from arangorep.clock import SystemClock
+from arangorep.errors import StartupError
 from arangorep.limits import BACKUP_THREADS_MAX, RESTORE_PIECE_BYTES
 
 JOURNAL = ".arangorep-restore.progress"
@@ -24,8 +28,8 @@ JOURNAL_FORMAT = 1
 @click.command(
     "restore", context_settings={"show_default": True, "auto_envvar_prefix": "ARANGOREP"}
 )
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-@click.argument("url")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target")
 @click.option("--database", help="Restore under another name. Default: the one in the dump.")
 @click.option("--create-database", is_flag=True, help="Create databases that are missing.")
 @click.option("--all-databases", is_flag=True, help="Every database of such a dump.")
@@ -53,14 +57,58 @@ JOURNAL_FORMAT = 1
 @click.option(
     "--verify/--no-verify", "verifies", default=True, help="Read the whole dump before anything."
 )
+@click.option(
+    "--log-archive",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With a directory as TARGET: go on with the log kept there by `serve --log-archive`.",
+)
+@click.option(
+    "--until", metavar="TICK|TIME", help="How far, for example 2026-11-21T21:00:00Z. Default: all."
+)
 def restore(
+    source: Path,
+    target: str,
+    log_archive: Path | None,
+    until: str | None,
+    **more: Any,
+) -> None:
+    """Restore SOURCE to TARGET.
+
+    TARGET is the URL of a server, and SOURCE a directory that arangodump or `arangorep dump` has
+    written. Or TARGET is a new data directory, and SOURCE a file that POST /dumps or POST
+    /snapshots has written; then --log-archive and --until bring it up to a moment. Exits with 65
+    when the dump is damaged, and with 66 when there is none. Edges keep the names of vertex
+    collections that --map renames.
+    """
+    if "://" in target:
+        if log_archive is not None or until is not None:
+            raise click.UsageError("--log-archive and --until need a data directory as TARGET")
+        _restore_to_server(source, target, **more)
+    else:
+        _build(source, Path(target), log_archive, until)
+
+
+def _build(source: Path, directory: Path, log_archive: Path | None, until: str | None) -> None:
+    if until is not None and log_archive is None:
+        raise click.UsageError("--until needs --log-archive")
+    try:
+        wanted = Until() if until is None else parse_until(until)
+        found = build(source, directory, SystemClock(), log_archive, wanted)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except (DumpCorrupt, DumpNotFound) as error:
+        refuse(error)
+    except StartupError as error:
+        raise click.ClickException(str(error)) from None
+    tick = found.get("appliedTick", found.get("tick"))
+    click.echo(f"{directory} holds the state of tick {tick}")
+
+
+def _restore_to_server(
     directory: Path, url: str, user: str, password: str, resume: bool, verifies: bool, **more: Any
 ) -> None:
-    """Restore the dump in DIRECTORY to the server at URL.
-
-    Reads what arangodump and `arangorep dump` write. Exits with 65 when the dump is damaged, and
-    with 66 when there is none. Edges keep the names of vertex collections that --map renames.
-    """
+    if not directory.is_dir():
+        refuse(DumpNotFound(f"{directory} is no directory"))
     options = _options(more)
     connections = Connections(url, user, password)
     try:

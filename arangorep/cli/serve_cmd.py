@@ -150,6 +150,12 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     help="Where POST /snapshots writes.",
 )
 @click.option(
+    "--log-archive",
+    default=None,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the operation log for good in this directory.",
+)
+@click.option(
     "--schedule-snapshot",
     is_flag=False,
     flag_value=SNAPSHOT_INTERVAL_S_DEFAULT,
@@ -187,6 +193,7 @@ def serve(
     ignore_snapshot_if_db_exists: bool,
     dump_dir: Path,
     snapshot_dir: Path,
+    log_archive: Path | None,
     schedule_snapshot: int | None,
     snapshot_keep: int,
     log_level: str,
@@ -218,6 +225,7 @@ def serve(
         ),
         dump_directory=dump_dir,
         snapshot_directory=snapshot_dir,
+        log_archive=log_archive,
         snapshot_interval_s=schedule_snapshot,
         snapshots_kept=snapshot_keep,
     )

@@ -7,7 +7,7 @@ form is a generator that gives the caller its turn every `WRITE_ROWS_PER_SLICE` 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
@@ -108,6 +108,8 @@ class DocumentWriter:
         self._writer: CollectionWriter = transaction.writer(collection)
         self._options = options
         self._key_options = collection.info.key_options
+        if not options.follows_rules:  # what is restored has its keys already
+            self._key_options = replace(self._key_options, allow_user_keys=True)
         self._next_tick = transaction.store.ticks.next
         self._name = collection.name_json
         self._clock = transaction.store.clock

@@ -63,7 +63,8 @@ class Transaction:
             self._tid,
             self.database.name_json,
         )
-        self.staged.log(kind, self.database.info.id, 0, tick, line)
+        moment = self.store.next_revision()
+        self.staged.log(kind, self.database.info.id, 0, tick, line, moment)
 
     def commit(self) -> bool:
         """Write everything at once; nothing at all, and False, when no document changed."""

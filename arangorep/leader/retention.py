@@ -41,9 +41,18 @@ def prune_tick(
 
 
 def prune_log(
-    store: Store, clients: ReplicationClients, retention: Retention, wall_us: int
+    store: Store,
+    clients: ReplicationClients,
+    retention: Retention,
+    wall_us: int,
+    archived: int | None = None,
 ) -> bool:
-    """Drop what `prune_tick` allows; returns whether anything was dropped."""
+    """Drop what `prune_tick` allows; returns whether anything was dropped.
+
+    Where the log is archived, nothing goes that is not yet (`archived` is the last tick that is).
+    """
     floor = store.log.floor
     limit = prune_tick(store, clients, retention, wall_us)
+    if archived is not None:
+        limit = min(limit, archived)
     return limit > floor and store.log.prune(limit) > floor

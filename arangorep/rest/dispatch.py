@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import cast
 
 from arangorep.auth.authenticator import NOBODY
 from arangorep.clock import stopwatch_s
@@ -20,6 +21,7 @@ from arangorep.errors import (
     Forbidden,
     HttpNotFound,
     InternalError,
+    NotImplementedHere,
     ShuttingDown,
 )
 from arangorep.limits import HLC_AHEAD_MAX_MS
@@ -210,13 +212,21 @@ async def _start_job(request: Request, handler: Handler, wanted: str) -> Answer:
         return body
 
     request.read_body, request.read_chunks = stored_body, None
+
+    async def run() -> Answer:
+        answer = await guarded(lambda: handler(request))
+        if answer.stream is None:
+            return answer
+        await cast(AsyncGenerator[bytes, None], answer.stream).aclose()
+        return answer_to(NotImplementedHere("not implemented: this answer cannot wait as a job"))
+
     jobs = request.services.jobs
     accepted = Answer(202, content_type=headers.TEXT)
     if wanted.strip().lower() == "store":
-        job_id = jobs.start(lambda: guarded(lambda: handler(request)), request.user)
+        job_id = jobs.start(run, request.user)
         accepted.headers[headers.ASYNC_ID] = str(job_id)
     elif wanted.strip().lower() == "true":
-        jobs.start_detached(lambda: guarded(lambda: handler(request)))
+        jobs.start_detached(run)
     else:
         return await handler(request)
     request.services.observation.counters.async_requests += 1

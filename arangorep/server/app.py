@@ -83,6 +83,9 @@ class Server:
             await services.group_sync.wait()
         services.observation.log_book.uninstall()
         async with services.write_lock:
+            if self.node.archiver is not None:
+                with contextlib.suppress(OSError):  # the next start archives the rest
+                    await self.node.archiver.step()
             self.node.close()
 
     async def __aenter__(self) -> Server:

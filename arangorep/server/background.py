@@ -11,6 +11,7 @@ from arangorep.data.expiry import remove_expired, ttl_indexes
 from arangorep.leader.retention import prune_log
 from arangorep.limits import (
     BATCH_SWEEP_INTERVAL_S,
+    LOG_ARCHIVE_INTERVAL_S,
     LOG_PRUNE_INTERVAL_S,
     TREE_CHECKPOINT_INTERVAL_S,
     TTL_REMOVALS_MAX,
@@ -43,6 +44,8 @@ class Background:
             (self.expire, TTL_SWEEP_INTERVAL_S),
         ):
             self._tasks.append(loop.create_task(_repeat(step, interval_s)))
+        if self._node.archiver is not None:
+            self._tasks.append(loop.create_task(_repeat(self._archive, LOG_ARCHIVE_INTERVAL_S)))
         scheduled_s = self._node.config.snapshot_interval_s
         if scheduled_s is not None:
             self._tasks.append(loop.create_task(_repeat(self._snapshot, scheduled_s)))
@@ -68,12 +71,18 @@ class Background:
     async def _save_trees(self) -> None:
         await drive(self._node.store.checkpoint_trees())
 
+    async def _archive(self) -> None:
+        if self._node.archiver is not None:
+            await self._node.archiver.step()
+
     async def _snapshot(self) -> None:
         self._node.services.runner.enqueue(TaskType.SNAPSHOT, {})
 
     async def _prune(self) -> None:
         node = self._node
-        prune_log(node.store, node.services.clients, node.config.retention, node.clock.wall_us())
+        archived = None if node.archiver is None else node.archiver.archived
+        wall_us = node.clock.wall_us()
+        prune_log(node.store, node.services.clients, node.config.retention, wall_us, archived)
 
     async def expire(self) -> None:
         """Remove what has expired; a follower's documents are its leader's business."""

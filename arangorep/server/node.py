@@ -12,6 +12,7 @@ from arangorep.auth.tokens import Tokens
 from arangorep.backup.archive import remove_leftovers
 from arangorep.backup.jobs import BackupPlaces, remove_checkpoints
 from arangorep.backup.launch import import_at_launch
+from arangorep.backup.log_archive import LogArchiver
 from arangorep.backup.runner import TaskRunner
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
@@ -66,6 +67,9 @@ class Node:
             if imported is not None:
                 log.info("imported %s", config.launch_import.path)
         self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
+        self.archiver = (
+            None if config.log_archive is None else LogArchiver(self.store, config.log_archive)
+        )
         finish_loads(self.store)
         remove_unfinished(self.store)
         ensure_system_database(self.store)

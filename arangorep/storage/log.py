@@ -9,7 +9,8 @@ Value of a log row (big-endian), 44 bytes of header before the line:
 | 4      | 8     | database id                                                       |
 | 12     | 8     | collection id, 0 if none                                          |
 | 20     | 8     | tick                                                              |
-| 28     | 8     | revision that came to be, 0 if none                               |
+| 28     | 8     | revision that came to be, 0 if none; of markers that are not of   |
+|        |       | documents: when they came to be, as a revision                    |
 | 36     | 8     | revision that went away, 0 if none                                |
 | 44     | …     | the marker exactly as `wal/tail` sends it, JSON, with its newline |
 

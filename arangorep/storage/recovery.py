@@ -24,6 +24,7 @@ from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
 from arangorep.values.view import ViewInfo
 
 BLOCK_ROWS = 16_384
+DOCUMENT_MARKERS = frozenset({MarkerType.DOCUMENT, MarkerType.REMOVE})
 
 
 def load_catalog(engine: Engine, catalog: Catalog) -> None:
@@ -124,6 +125,8 @@ def _replay(
             if kind == MarkerType.COLLECTION_TRUNCATE:
                 changed.pop(cid, None)
                 _tree_of(catalog, cid).clear()
+                continue
+            if kind not in DOCUMENT_MARKERS:
                 continue
             inserted, removed = changed.setdefault(cid, ([], []))
             if new:
