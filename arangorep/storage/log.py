@@ -182,7 +182,6 @@ class OperationLog:
         self.floor = floor
         return floor
 
-
     def restart(self, tick: int) -> None:
         """Forget everything and go on above `tick`: who tails from below is told so."""
         changes = WriteSet()

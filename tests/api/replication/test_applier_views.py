@@ -315,7 +315,6 @@ AHEAD: dict[str, Act] = {
 """What happens between the batch and the inventory: the log tells of it once more."""
 
 
-
 @pytest.mark.parametrize(
     "act",
     [
