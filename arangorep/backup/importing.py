@@ -182,9 +182,9 @@ def _unpack_store(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[s
                 target.write(piece)
     store = Store(RocksEngine(beside), clock)
     try:
-        _forget_tasks(store)
+        forget_tasks(store)
         go_on(store, metadata)
-        _start_anew(store, clock)
+        start_anew(store, clock)
     finally:
         store.close()
     return metadata
@@ -197,14 +197,14 @@ def _checked(path: Path, member: str, version: str, what: str) -> dict[str, Any]
     return metadata
 
 
-def _forget_tasks(store: Store) -> None:
-    """The snapshot's own task stands in it as unfinished: it must not run again."""
+def forget_tasks(store: Store) -> None:
+    """Remove all tasks: the snapshot's own stands in it as unfinished and must not run again."""
     changes = WriteSet()
     changes.ranges.append((Family.META, TASK, after(TASK)))
     store.engine.write(changes)
 
 
-def _start_anew(store: Store, clock: Clock) -> None:
+def start_anew(store: Store, clock: Clock) -> None:
     """Ticks go on at the microseconds since 1970: no server has handed out as many."""
     store.start_anew(max(store.ticks.current, clock.wall_us()))
 
@@ -232,7 +232,7 @@ def _load_dump(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str,
         if "tick" in metadata:
             store.start_anew(max(store.log.last_tick, int(metadata["tick"])))
         go_on(store, metadata)
-        _start_anew(store, clock)
+        start_anew(store, clock)
     finally:
         store.close()
     return metadata

@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -280,6 +281,13 @@ def _keep_freed_memory() -> None:
 
 
 async def _serve(config: Config) -> None:
+    while await _serve_once(config):
+        click.echo("restarting with the restored backup")
+        config = replace(config, launch_import=None)
+
+
+async def _serve_once(config: Config) -> bool:
+    """Run a server until it is told to stop; returns whether it is to start again."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -295,6 +303,7 @@ async def _serve(config: Config) -> None:
         await stop.wait()
         click.echo("stopping: finishing requests, flushing the log")
     click.echo("stopped")
+    return server.node.services.restarts
 
 
 def _greet(server: Server, config: Config) -> None:

@@ -69,6 +69,8 @@ class Services:
     maintenance: set[asyncio.Future[None]] = field(default_factory=set)
     """Work of threads on the store; it must end before the store is closed."""
     observation: Observation = field(kw_only=True)
+    restarts: bool = False
+    """Whether the server is to start again after the stop that was asked for."""
     shut_down: Callable[[], None] | None = None
     """Begins a clean stop of the process; set by whoever runs the server as one."""
 

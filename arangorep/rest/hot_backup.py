@@ -1,7 +1,8 @@
-"""`/_admin/backup/{create,list,delete}`: checkpoints within the data directory (backups 3)."""
+"""`/_admin/backup/{create,list,restore,delete}`: checkpoints beside the data (backups 3)."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from arangorep.backup.hot_restore import META, prepare_restore
 from arangorep.backup.jobs import CHECKPOINT_PREFIX, in_thread, take_checkpoint
 from arangorep.clock import iso_time
 from arangorep.codec.json import dumps, loads
@@ -24,10 +26,14 @@ from arangorep.errors import (
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Request
 
-META = "META"
+FAILSAFE = "FAILSAFE"
+"""Where the files go that a restore replaces; it is not listed."""
+
 ID_CHARACTERS_MAX = 254
 _is_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,253}").fullmatch
-ABSENT = ("restore", "upload", "download")
+ABSENT = ("upload", "download")
+RESTART_AFTER_S = 0.5
+"""So that the answer arrives before the server goes."""
 
 
 async def handle(request: Request) -> Answer:
@@ -40,9 +46,7 @@ async def handle(request: Request) -> Answer:
         raise HttpForbidden("only administrators make backups")
     word = request.parts[0]
     if word in ABSENT:
-        raise NotImplementedHere(
-            f"not implemented: backup/{word}; start a server with --import-snapshot instead"
-        )
+        raise NotImplementedHere(f"not implemented: backup/{word}: there are no remote places")
     body = await request.json()
     given = body if isinstance(body, dict) else {}
     match word:
@@ -50,6 +54,8 @@ async def handle(request: Request) -> Answer:
             return _answer(await _create(request, given), 201)
         case "list":
             return _answer(await _list(request, given), 200)
+        case "restore":
+            return _answer(await _restore(request, given), 200)
         case "delete":
             await _delete(request, given)
             return _answer({}, 200)
@@ -136,7 +142,7 @@ def _entries(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         return found
     for path in sorted(directory.iterdir()):
-        if path.is_dir() and _is_id(path.name):
+        if path.is_dir() and _is_id(path.name) and path.name != FAILSAFE:
             try:
                 found[path.name] = loads((path / META).read_bytes())
             except (OSError, ArangoError) as error:
@@ -144,13 +150,40 @@ def _entries(directory: Path) -> dict[str, Any]:
     return found
 
 
-async def _delete(request: Request, body: dict[str, Any]) -> None:
+async def _restore(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    """Prepare, answer, and let the server restart. Errors: 400/400; 404/404; 501/9 embedded."""
+    path = _find(request, body)
+    services = request.services
+    if services.shut_down is None:
+        raise NotImplementedHere("not implemented: this server cannot restart itself")
+    entry = _entries(_directory(request))[path.name]
+    if entry.get("version") != services.version and body.get("ignoreVersion") is not True:
+        raise HttpBadParameter("bad parameter: the backup is of another version")
+    moment = iso_time(services.clock.wall_us()).replace(":", ".")
+    keeps = body.get("saveCurrent") is True
+    saved_as = f"{moment}_before_restore" if keeps else FAILSAFE
+    if saved_as == FAILSAFE:
+        await in_thread(partial(shutil.rmtree, _directory(request) / FAILSAFE, ignore_errors=True))
+    data = services.runner.places.data
+    await in_thread(partial(prepare_restore, data, path.name, saved_as))
+    services.restarts = True
+    asyncio.get_running_loop().call_later(RESTART_AFTER_S, services.shut_down)
+    return {"previous": saved_as, "id": path.name, "isCluster": False}
+
+
+def _find(request: Request, body: dict[str, Any]) -> Path:
+    """Errors: 400/400; 404/404."""
     wanted = body.get("id")
     if not isinstance(wanted, str):
         raise HttpBadParameter("bad parameter: 'id' must be a string")
     path = _directory(request) / wanted
     if not _is_id(wanted) or not path.is_dir():
         raise HttpNotFound(f"no backup '{wanted}'")
-    hidden = path.parent / f"{CHECKPOINT_PREFIX}{wanted}"
+    return path
+
+
+async def _delete(request: Request, body: dict[str, Any]) -> None:
+    path = _find(request, body)
+    hidden = path.parent / f"{CHECKPOINT_PREFIX}{path.name}"
     path.rename(hidden)  # a part that is left over is removed at the next start
     await in_thread(partial(shutil.rmtree, hidden, ignore_errors=True))

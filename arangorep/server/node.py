@@ -10,6 +10,7 @@ from arangorep import __version__
 from arangorep.auth.authenticator import Authenticator
 from arangorep.auth.tokens import Tokens
 from arangorep.backup.archive import remove_leftovers
+from arangorep.backup.hot_restore import finish_restore
 from arangorep.backup.jobs import BackupPlaces, remove_checkpoints
 from arangorep.backup.launch import import_at_launch
 from arangorep.backup.log_archive import LogArchiver
@@ -66,6 +67,7 @@ class Node:
             imported = import_at_launch(config.launch_import, config.data_directory, self.clock)
             if imported is not None:
                 log.info("imported %s", config.launch_import.path)
+        finish_restore(config.data_directory, self.clock)
         self.store = Store(engine or RocksEngine(config.data_directory), self.clock)
         self.archiver = (
             None if config.log_archive is None else LogArchiver(self.store, config.log_archive)
