@@ -72,7 +72,8 @@ class Contents:
 class ArchiveWriter:
     """Writes one archive. End it with `finish` or `abort`. Errors: `OSError`."""
 
-    def __init__(self, path: Path, *, mode: int) -> None:
+    def __init__(self, path: Path, *, mode: int, level: int = GZIP_LEVEL) -> None:
+        """`level` 0 keeps the format and packs nothing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._mode = path, mode
         self._partial = path.parent / f".{path.name}{PARTIAL}"
@@ -80,7 +81,7 @@ class ArchiveWriter:
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(descriptor, "wb")
         self._packer = gzip.GzipFile(
-            fileobj=self._file, mode="wb", compresslevel=GZIP_LEVEL, filename="", mtime=0
+            fileobj=self._file, mode="wb", compresslevel=level, filename="", mtime=0
         )
         self._tar = tarfile.open(  # noqa: SIM115  # closed by `finish`
             fileobj=self._packer, mode="w|", format=tarfile.PAX_FORMAT

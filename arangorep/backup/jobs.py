@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arangorep.backup.archive import ArchiveWriter
+from arangorep.backup.archive import GZIP_LEVEL, ArchiveWriter
 from arangorep.backup.dumping import Dump, DumpOptions, Part
 from arangorep.backup.files import sync_directory
 from arangorep.clock import Clock, iso_time
@@ -68,6 +68,7 @@ async def write_dump(
     clock: Clock,
     version: str,
     advance: Advance,
+    is_packed: bool = True,
 ) -> dict[str, Any]:
     """Write `<dumps>/<uid>.dump`; returns path, size, tick and number of documents.
 
@@ -76,7 +77,8 @@ async def write_dump(
     path = places.dumps / f"{uid}.dump"
     dump = Dump(store, options, uid=uid, wall_us=clock.wall_us(), version=version)
     try:
-        writer = await in_thread(partial(ArchiveWriter, path, mode=DUMP_MODE))
+        level = GZIP_LEVEL if is_packed else 0
+        writer = await in_thread(partial(ArchiveWriter, path, mode=DUMP_MODE, level=level))
         try:
             await _write_parts(dump, writer, advance)
             size = await in_thread(writer.finish)

@@ -201,6 +201,7 @@ class TaskRunner:
             clock=self._clock,
             version=self._version,
             advance=self._advance,
+            is_packed=first.details.get("compression") != "none",
         )
 
     def _advance(self, progress: dict[str, Any]) -> None:

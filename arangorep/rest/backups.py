@@ -33,7 +33,6 @@ from arangorep.rest.context import Handler, Request
 READ_BYTES = 1024 * 1024
 U32_MAX = 2**32 - 1
 STATUS_WORDS = {Status.SUCCEEDED: "done", Status.FAILED: "failed", Status.CANCELED: "failed"}
-OPTIONS = ("databases", "collections", "includeSystem")
 
 Inner = Callable[[Request], Awaitable[Answer]]
 
@@ -109,6 +108,9 @@ def _dump_options(request: Request, wishes: dict[str, Any]) -> dict[str, Any]:
     for name in options["databases"]:
         request.store.catalog.database(name)
     options["includeSystem"] = wishes.get("includeSystem") is not False
+    options["compression"] = wishes.get("compression", "gzip")
+    if options["compression"] not in ("gzip", "none"):
+        raise TaskRequestError("bad_request", "`compression` must be `gzip` or `none`")
     return options
 
 
