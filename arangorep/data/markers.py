@@ -48,5 +48,4 @@ def log_marker(
     if kind in TYPE_LAST:
         members += b',"type":%d' % kind
     line = b'{"tick":"%d",%b}\n' % (tick, members)
-    moment = store.next_revision()
-    commit.log(kind, database[0], collection[0] if collection else 0, tick, line, moment)
+    commit.log(kind, database[0], collection[0] if collection else 0, tick, line, store.moment)

@@ -63,8 +63,7 @@ class Transaction:
             self._tid,
             self.database.name_json,
         )
-        moment = self.store.next_revision()
-        self.staged.log(kind, self.database.info.id, 0, tick, line, moment)
+        self.staged.log(kind, self.database.info.id, 0, tick, line, self.store.moment)
 
     def commit(self) -> bool:
         """Write everything at once; nothing at all, and False, when no document changed."""

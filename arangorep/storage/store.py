@@ -38,6 +38,8 @@ from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
 from arangorep.values.tree_leaves import U64Array
 
 FORMAT_VERSION = b"1"
+FIRST_COUNTS = (1 << 19) - 1
+"""Half of what a revision can count within a millisecond; the other half is there to count."""
 
 
 class Store:
@@ -56,7 +58,10 @@ class Store:
         known = [collection.state.counters for collection in self.catalog.collections]
         # a machine without a battery may wake up in 1970, before what a tree can hold
         newest = max((c.revision for c in known), default=0)
-        self._hlc = HybridLogicalClock(max(newest, REVISION_LOWER_BOUND))
+        # two servers that write in the same millisecond should not use one revision twice
+        self._hlc = HybridLogicalClock(
+            max(newest, REVISION_LOWER_BOUND), first_count=self.server_id & FIRST_COUNTS
+        )
         self.largest_bytes = keys.from_u64(engine.get(Family.META, keys.LARGEST) or bytes(8))
         """The largest document ever stored in any collection, also in those that are gone."""
         self._epoch = 0
@@ -102,6 +107,11 @@ class Store:
     def last_revision(self) -> int:
         """The newest revision handed out or observed."""
         return self._hlc.last
+
+    @property
+    def moment(self) -> int:
+        """Now, in the form of a revision: at least the newest one, and nothing is taken."""
+        return max(self._hlc.last, self.clock.wall_us() // 1000 << 20)
 
     # -- writing -------------------------------------------------------------------------------
 

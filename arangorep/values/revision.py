@@ -130,14 +130,16 @@ class HybridLogicalClock:
     """Gives ids that grow strictly, also while the wall clock stands still or goes back.
 
     Reads no clock itself: the caller hands in milliseconds since 1970. Feeding it every id that
-    comes from elsewhere makes later local ids larger than those.
-    Source: revision tree, section 1.2.
+    comes from elsewhere makes later local ids larger than those. Each millisecond's counter starts
+    at `first_count` (20 bits; a real server starts at 0): clocks with different ones rarely give
+    one id twice. Source: revision tree, section 1.2.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("_first_count", "_last")
 
-    def __init__(self, last: int = 0) -> None:
+    def __init__(self, last: int = 0, first_count: int = 0) -> None:
         self._last = _checked(last)
+        self._first_count = first_count & _COUNTER_MASK
 
     @property
     def last(self) -> int:
@@ -151,7 +153,7 @@ class HybridLogicalClock:
         """
         stamp = self._last + 1  # a full counter carries into the milliseconds
         if physical_ms > self._last >> _COUNTER_BITS:
-            stamp = physical_ms << _COUNTER_BITS
+            stamp = (physical_ms << _COUNTER_BITS) + self._first_count
         self._last = _checked(stamp)
         return stamp
 
@@ -171,7 +173,7 @@ class HybridLogicalClock:
         elif newest_ms == received_ms:
             counter = (received & _COUNTER_MASK) + 1
         else:
-            counter = 0
+            counter = self._first_count
         self._last = _checked((newest_ms << _COUNTER_BITS) + counter)
         return self._last
 

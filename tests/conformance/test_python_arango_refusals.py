@@ -118,10 +118,6 @@ SERVER: dict[str, Ask] = {
     "list_access_tokens": lambda db: db.list_access_tokens("root"),
     "delete_access_token": lambda db: db.delete_access_token("root", 1),
     "set_license": lambda db: db.set_license("abc", force=True),
-    "backup.get": lambda db: db.backup.get(),
-    "backup.create": lambda db: db.backup.create(label="l"),
-    "backup.delete": lambda db: db.backup.delete("1"),
-    "backup.restore": lambda db: db.backup.restore("1"),
     "backup.upload": lambda db: db.backup.upload("1", "local:///tmp"),
     "backup.download": lambda db: db.backup.download("1", "local:///tmp"),
 }

@@ -65,6 +65,21 @@ test("queries that are refused", async (t) => {
   await refused(db.query("FOR v IN 1..1 ANY 'c/k1' e RETURN v"), 501, 9);
 });
 
+test("hot backups", async (t) => {
+  const { db } = await freshCollection(t);
+  const made = await db.createHotBackup({ label: "made by arangojs" });
+  assert.match(made.id, /Z_made_by_arangojs$/);
+  assert.equal(made.potentiallyInconsistent, false);
+  const { server, list } = await db.getHotBackups();
+  assert.match(server, /^[0-9]+$/);
+  assert.equal(list[made.id].datetime, made.datetime);
+  assert.deepEqual(Object.keys((await db.getHotBackups([made.id])).list), [made.id]);
+  await db.deleteHotBackup(made.id);
+  await refused(db.deleteHotBackup(made.id), 404, 404);
+  await refused(db.getHotBackups("1"), 404, 404);
+  await refused(db.restoreHotBackup("1"), 404, 404);
+});
+
 test("what is not here", async (t) => {
   const { db } = await freshCollection(t);
   const asked = [
@@ -82,10 +97,6 @@ test("what is not here", async (t) => {
     () => db.createAccessToken("root", { name: "t", valid_until: 2_000_000_000 }),
     () => db.getAccessTokens("root"),
     () => db.deleteAccessToken("root", 1),
-    () => db.getHotBackups(),
-    () => db.createHotBackup(),
-    () => db.restoreHotBackup("1"),
-    () => db.deleteHotBackup("1"),
     () => db.queryTracking({ enabled: true }),
     () => db.listSlowQueries(),
     () => db.clearSlowQueries(),

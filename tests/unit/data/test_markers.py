@@ -104,7 +104,8 @@ def test_a_change_logs_one_marker(store: Store, collection: Collection, name: st
     assert marker["tick"] == str(store.log.last_tick)
     assert (marker["type"], marker["db"], marker["cuid"]) == (TYPES[name], "_system", guid)
     (row,) = store.log.scan(before).take(10)
-    assert HEADER.unpack_from(row) == (TYPES[name], 0, 1, number, store.log.last_tick, 0, 0)
+    tick = store.log.last_tick
+    assert HEADER.unpack_from(row) == (TYPES[name], 0, 1, number, tick, store.moment, 0)
     assert row.endswith(b"}\n")
     assert b" " not in row[HEADER_BYTES:], "compact JSON"
 
@@ -173,5 +174,5 @@ def test_a_marker_alone(store: Store) -> None:
     tick = store.ticks.current
     line = b'{"tick":"%d","type":2101,"db":"d","cuid":"g","data":{"id":"9"}}\n' % tick
     assert row[HEADER_BYTES:] == line
-    assert HEADER.unpack_from(row) == (2101, 0, 7, 8, tick, 0, 0)
+    assert HEADER.unpack_from(row) == (2101, 0, 7, 8, tick, store.moment, 0)
     json.loads(line)

@@ -158,6 +158,16 @@ class TestClock:
     def test_observe_behind_the_wall_clock_starts_a_new_millisecond(self) -> None:
         assert HybridLogicalClock(7 << 20).observe((8 << 20) + 5, 9) == 9 << 20
 
+    def test_each_millisecond_starts_at_the_first_count(self) -> None:
+        clock = HybridLogicalClock(0, first_count=77)
+        assert clock.next(9) == (9 << 20) + 77
+        assert clock.next(9) == (9 << 20) + 78
+        assert clock.next(10) == (10 << 20) + 77
+        assert clock.observe(10 << 20, 11) == (11 << 20) + 77
+        full = HybridLogicalClock((12 << 20) - 1, first_count=77)
+        assert full.next(11) == 12 << 20
+        assert full.next(12) == (12 << 20) + 1
+
     def test_begins_at_zero(self) -> None:
         clock = HybridLogicalClock()
         assert clock.last == 0
