@@ -197,13 +197,23 @@ QUERY_ROWS_PER_SLICE: Final = 64
 # -- backup tasks (backups 1.7) ------------------------------------------------------------------
 
 TASKS_MAX: Final = 10_000
-"""Unfinished tasks at once, and finished ones that are remembered. One more to do: 400 / 32."""
+"""Unfinished tasks at once, and finished ones that are remembered. One more to do: 400 / 32.
+Cancelations and deletions are taken up to twice as many: they are what helps."""
+
+DUMP_LABEL_CHARACTERS_MAX: Final = 1000
+
+TASK_RETRY_S: Final = 1.0
+"""Until it is tried again to note what became of a task."""
 
 ARCHIVE_RATIO_MAX: Final = 300
 ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
 """An archive that unpacks to more than its size times this, and these bytes, is refused."""
 
 ARCHIVE_MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
+ARCHIVE_ENTRIES_MAX: Final = 1_000_000
+ARCHIVE_HEADER_BYTES_MAX: Final = 64 * 1024
+"""Of one that holds a long name; the library reads it as a whole."""
+
 
 LOG_ARCHIVE_INTERVAL_S: Final = 30.0
 LOG_ARCHIVE_PART_BYTES: Final = 4 * 1024 * 1024

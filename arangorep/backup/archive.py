@@ -8,29 +8,38 @@ changed is refused with the name of the entry that is wrong. All of it blocks: f
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import io
 import os
 import tarfile
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import xxhash
 
+from arangorep import __version__
+from arangorep.backup import manifest
 from arangorep.backup.files import sync_directory
+from arangorep.backup.layout import MANIFEST
 from arangorep.backup.problems import DumpCorrupt
-from arangorep.codec.json import dumps, loads_shallow
+from arangorep.codec.json import loads
 from arangorep.errors import ArangoError
 from arangorep.limits import (
+    ARCHIVE_ENTRIES_MAX,
     ARCHIVE_FREE_BYTES,
+    ARCHIVE_HEADER_BYTES_MAX,
     ARCHIVE_MANIFEST_BYTES_MAX,
     ARCHIVE_RATIO_MAX,
 )
 
-MANIFEST = "manifest.json"
+
+class Stopped(Exception):
+    """Nobody wants the archive any more."""
 
 
 class Readable(Protocol):
@@ -39,6 +48,9 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+METADATA = "metadata.json"
+"""The first entry; what it holds is up to the kind of archive."""
+METADATA_BYTES_MAX = 1024 * 1024
 PARTIAL = ".partial"
 GZIP_LEVEL = 1
 COPY_BYTES = 1024 * 1024
@@ -46,27 +58,17 @@ COPY_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class Entry:
-    """A file in an archive, as its manifest has it."""
+    """A file in an archive. `documents` of what holds none is None."""
 
     name: str
     size: int
     xxh3: str
-    documents: int = 0
+    documents: int | None = None
 
-    def describe(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(slots=True)
-class Contents:
-    """What an archive holds: its first entry, and all entries but the manifest."""
-
-    metadata: dict[str, Any]
-    entries: list[Entry] = field(default_factory=list)
-
-    @property
-    def documents(self) -> int:
-        return sum(entry.documents for entry in self.entries)
+    def listed(self) -> manifest.Entry:
+        """As the manifest has it."""
+        unpacked = None if self.documents is None else self.size
+        return manifest.Entry(self.name, self.size, self.xxh3, self.documents, unpacked)
 
 
 class ArchiveWriter:
@@ -80,6 +82,8 @@ class ArchiveWriter:
         self._partial.unlink(missing_ok=True)
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(descriptor, "wb")
+        # by this `remove_leftovers` of another server sees that somebody is at work
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._packer = gzip.GzipFile(
             fileobj=self._file, mode="wb", compresslevel=level, filename="", mtime=0
         )
@@ -88,7 +92,7 @@ class ArchiveWriter:
         )
         self._entries: list[Entry] = []
 
-    def add(self, name: str, pieces: Sequence[bytes], documents: int = 0) -> None:
+    def add(self, name: str, pieces: Sequence[bytes], documents: int | None = None) -> None:
         """Add a file that is in memory."""
         digest = xxhash.xxh3_64()
         for piece in pieces:
@@ -97,25 +101,19 @@ class ArchiveWriter:
         self._tar.addfile(_header(name, size), _Pieces(pieces))
         self._entries.append(Entry(name, size, digest.hexdigest(), documents))
 
-    def add_file(self, name: str, path: Path) -> None:
-        """Add a file from disk."""
-        digest = xxhash.xxh3_64()
+    def add_file(self, name: str, path: Path, stop: threading.Event) -> None:
+        """Add a file from disk. Errors: `Stopped` as soon as `stop` is set."""
         with path.open("rb") as source:
             size = os.fstat(source.fileno()).st_size
-            while piece := source.read(COPY_BYTES):
-                digest.update(piece)
-            source.seek(0)
-            self._tar.addfile(_header(name, size), source)
-        self._entries.append(Entry(name, size, digest.hexdigest()))
+            hashed = _Hashed(source, [name], stop)
+            self._tar.addfile(_header(name, size), hashed)
+            self._entries.append(Entry(name, size, hashed.finish(name, size)))
 
-    def finish(self) -> int:
+    def finish(self, *, created: str = "", server_id: str | None = None, tick: str = "0") -> int:
         """Add the manifest, bring everything to the disk, give it its name; returns the size."""
-        body = {
-            "entries": [entry.describe() for entry in self._entries],
-            "documents": sum(entry.documents for entry in self._entries),
-            "end": True,
-        }
-        data = dumps(body)
+        entries = tuple(entry.listed() for entry in self._entries)
+        tool = f"arangorep {__version__}"
+        data = manifest.encode(manifest.Manifest(tool, created, server_id, tick, entries))
         self._tar.addfile(_header(MANIFEST, len(data)), io.BytesIO(data))
         self._tar.close()
         self._packer.close()
@@ -149,6 +147,7 @@ def _seal(digest: bytes) -> bytes:
 
 
 SEAL_BYTES = len(_seal(bytes(8)))
+SEAL_HASH_AT = _seal(b"\x55" * 8).index(b"\x55" * 8)
 
 
 def _digest_of(path: Path, *, without: int = 0) -> bytes:
@@ -159,6 +158,14 @@ def _digest_of(path: Path, *, without: int = 0) -> bytes:
             digest.update(piece)
             left -= len(piece)
     return digest.digest()
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends like an archive that was written to its end; nothing else is read."""
+    with path.open("rb") as source:
+        source.seek(max(0, path.stat().st_size - SEAL_BYTES))
+        seal = source.read()
+    return seal == _seal(seal[SEAL_HASH_AT : SEAL_HASH_AT + 8])
 
 
 def check_seal(path: Path) -> None:
@@ -195,9 +202,11 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
 
 
 def remove_leftovers(directory: Path) -> None:
-    """At start: remove what an interrupted writer left."""
+    """At start: remove what an interrupted writer left; what is being written now stays."""
     for path in directory.glob(f".*{PARTIAL}"):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -211,31 +220,70 @@ def read_archive(path: Path) -> Iterator[tuple[Entry, Readable]]:
     `DumpCorrupt` naming the entry.
     """
     seen: list[Entry] = []
-    name, room = "the archive", _room(path)
-    try:
-        with (
-            gzip.open(path, "rb") as packed,
-            tarfile.open(fileobj=packed, mode="r|") as tar,
-        ):
-            for header in tar:
-                name = _checked_name(header)
-                room -= header.size
-                if room < 0:
-                    raise DumpCorrupt(name, "the archive unpacks to far more than it can hold")
-                content = tar.extractfile(header)
-                assert content is not None  # it is a regular file
-                if name == MANIFEST:
-                    _compare(_manifest(content.read(ARCHIVE_MANIFEST_BYTES_MAX)), seen)
-                    _expect_end(tar, packed)
-                    return
-                hashed = _Hashed(content)
-                entry = Entry(name, header.size, "")
-                yield entry, hashed
-                entry.xxh3 = hashed.finish(name, header.size)
-                seen.append(entry)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-        raise DumpCorrupt(name, f"the archive is cut off or damaged here: {error}") from None
+    place, room = ["the archive"], _room(path)
+    with (
+        _translated(place),
+        gzip.open(path, "rb") as packed,
+        tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header) as tar,
+    ):
+        for header in tar:
+            place[0] = name = _checked_name(header)
+            room -= header.size
+            if room < 0 or len(seen) > ARCHIVE_ENTRIES_MAX:
+                raise DumpCorrupt(name, "the archive unpacks to far more than it can hold")
+            tar.members = []  # type: ignore[attr-defined]  # it would keep every one of them
+            content = tar.extractfile(header)
+            assert content is not None  # it is a regular file
+            if name == MANIFEST:
+                found = manifest.decode(content.read(ARCHIVE_MANIFEST_BYTES_MAX))
+                _compare(found.entries, seen)
+                _expect_end(tar, packed)
+                return
+            entry, hashed = Entry(name, header.size, ""), _Hashed(content, place)
+            yield entry, hashed
+            entry.xxh3 = hashed.finish(name, header.size)
+            seen.append(entry)
     raise DumpCorrupt(MANIFEST, "is missing: the archive is not complete")
+
+
+@contextlib.contextmanager
+def _translated(place: list[str]) -> Iterator[None]:
+    """Errors: `DumpCorrupt` for what the libraries find, naming the entry that is being read."""
+    try:
+        yield
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        raise DumpCorrupt(place[0], f"the archive is cut off or damaged here: {error}") from None
+
+
+class _Header(tarfile.TarInfo):
+    """A header whose extension, which the library reads as a whole, has a sensible length."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        is_plain = found.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+        is_sparse = found.type == tarfile.GNUTYPE_SPARSE
+        if is_sparse or (not is_plain and found.size > ARCHIVE_HEADER_BYTES_MAX):
+            raise DumpCorrupt("the archive", "a header is longer than any name can be")
+        return found
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What an archive begins with; the rest is not looked at. Errors: `OSError`; `DumpCorrupt`."""
+    for entry, content in read_archive(path):
+        return parse_metadata(entry.name, content)
+    raise DumpCorrupt("the archive", "is empty")
+
+
+def parse_metadata(name: str, content: Readable) -> dict[str, Any]:
+    """The first entry. Errors: `DumpCorrupt`."""
+    try:
+        metadata = loads(content.read(METADATA_BYTES_MAX))
+    except ArangoError as error:
+        raise DumpCorrupt(name, error.message) from None
+    if name != METADATA or not isinstance(metadata, dict):
+        raise DumpCorrupt(name, "the archive does not begin with its metadata")
+    return metadata
 
 
 def _room(path: Path) -> int:
@@ -266,13 +314,18 @@ def _checked_name(header: tarfile.TarInfo) -> str:
 class _Hashed(io.RawIOBase):
     """The content of an entry, hashed while it is read."""
 
-    def __init__(self, content: Readable) -> None:
-        self._content = content
+    def __init__(
+        self, content: Readable, place: list[str], stop: threading.Event | None = None
+    ) -> None:
+        self._content, self._place, self._stop = content, place, stop
         self._digest = xxhash.xxh3_64()
         self._size = 0
 
     def read(self, size: int = -1) -> bytes:
-        data = self._content.read(size)
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
+        with _translated(self._place):
+            data = self._content.read(size)
         self._digest.update(data)
         self._size += len(data)
         return data
@@ -286,29 +339,15 @@ class _Hashed(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def _manifest(data: bytes) -> list[Entry]:
-    """Errors: `DumpCorrupt`."""
-    try:
-        body = loads_shallow(data)
-        if body["end"] is not True:
-            raise ValueError
-        return [
-            Entry(str(one["name"]), int(one["size"]), str(one["xxh3"]), int(one["documents"]))
-            for one in body["entries"]
-        ]
-    except (ArangoError, KeyError, TypeError, ValueError):
-        raise DumpCorrupt(MANIFEST, "is no manifest") from None
-
-
-def _compare(expected: list[Entry], seen: list[Entry]) -> None:
+def _compare(expected: Sequence[manifest.Entry], seen: list[Entry]) -> None:
     """Take over the numbers of documents. Errors: `DumpCorrupt` for the first that differs."""
     for wanted, found in zip(expected, seen, strict=False):
-        if wanted.name != found.name:
-            raise DumpCorrupt(found.name, f"stands where {wanted.name} is expected")
+        if wanted.path != found.name:
+            raise DumpCorrupt(found.name, f"stands where {wanted.path} is expected")
         if (wanted.size, wanted.xxh3) != (found.size, found.xxh3):
             raise DumpCorrupt(found.name, "was changed: its hash is not that of the manifest")
         found.documents = wanted.documents
     if len(expected) > len(seen):
-        raise DumpCorrupt(expected[len(seen)].name, "is missing")
+        raise DumpCorrupt(expected[len(seen)].path, "is missing")
     if len(seen) > len(expected):
         raise DumpCorrupt(seen[len(expected)].name, "is not in the manifest")

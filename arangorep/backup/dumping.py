@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from arangorep.backup import layout
+from arangorep.backup.archive import METADATA
 from arangorep.clock import iso_time
 from arangorep.codec.json import dumps
-from arangorep.errors import CursorNotFound
+from arangorep.errors import CollectionNotFound, CursorNotFound
 from arangorep.leader.dump import DumpCursor, read_chunk
 from arangorep.leader.inventory import describe
 from arangorep.limits import DUMP_PART_BYTES
@@ -22,7 +23,6 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.snapshot import Snapshot
 from arangorep.storage.store import Store
 
-METADATA = "metadata.json"
 DUMP_VERSION = "A1"
 HIDDEN_PREFIX = "_statistics"
 
@@ -42,6 +42,7 @@ class DumpOptions:
     databases: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     include_system: bool = True
+    label: str = ""
 
 
 @dataclass(slots=True)
@@ -54,13 +55,26 @@ class DumpProgress:
     collection: str = ""
 
 
+def check_options(store: Store, options: DumpOptions) -> None:
+    """Errors: 404/1228 and 404/1203 for names that stand for nothing: no dump is empty by typo."""
+    catalog = store.catalog
+    databases = [catalog.database(name) for name in options.databases] or catalog.databases
+    for name in options.collections:
+        if all(database.named(name) is None for database in databases):
+            raise CollectionNotFound(f"collection or view not found: {name}")
+
+
 class Dump:
-    """One dump: takes its snapshot when it is made, releases it with `close`."""
+    """One dump: takes its snapshot when it is made, releases it with `close`.
+
+    Errors: those of `check_options`.
+    """
 
     def __init__(
         self, store: Store, options: DumpOptions, *, uid: str, wall_us: int, version: str
     ) -> None:
         self._store, self._options = store, options
+        check_options(store, options)
         self._snapshot: Snapshot = store.snapshot()
         self.progress = DumpProgress(tick=store.log.last_tick)
         self._databases = [
@@ -82,11 +96,12 @@ class Dump:
             database.info.id: [view.describe() for view in database.views]
             for database, _ in self._databases
         }
-        self._metadata: dict[str, Any] = {
+        self.metadata: dict[str, Any] = {
             "dumpVersion": DUMP_VERSION,
             "dbVersion": version,
             "dumpDate": iso_time(wall_us),
             "dumpUid": uid,
+            "label": options.label,
             "serverId": str(store.server_id),
             "tick": str(self.progress.tick),
         }
@@ -106,7 +121,7 @@ class Dump:
         Errors: `CorruptionError` when the store ends before the last document; 404/1600 when a
         collection was dropped meanwhile.
         """
-        yield Part(METADATA, [dumps(self._metadata)])
+        yield Part(METADATA, [dumps(self.metadata)])
         for database, collections in self._databases:
             yield from self._database(database, collections)
 

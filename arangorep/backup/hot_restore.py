@@ -26,30 +26,52 @@ SAVING, PLACING, RENEWING = "saving", "placing", "renewing"
 META = "META"
 
 
+class RestoreUnderWay(Exception):
+    """A restore was asked for before; the server has yet to restart."""
+
+
 def prepare_restore(directory: Path, backup_id: str, saved_as: str) -> None:
     """Link the files of a checkpoint aside and note that they are to be put in place.
 
-    `saved_as` is where among the backups the present files go. Errors: `OSError`.
+    `saved_as` is where among the backups the present files go; what lies there is removed when all
+    else is ready. Errors: `RestoreUnderWay`; `OSError`, and then nothing is noted.
     """
     checkpoints = directory / CHECKPOINTS
     source, aside = checkpoints / backup_id, checkpoints / RESTORING
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    for file in source.iterdir():
-        if file.is_file() and file.name != META:
-            # tables never change; everything else is written to once it is in use
-            if file.suffix == ".sst":
-                os.link(file, aside / file.name)
-            else:
-                shutil.copy2(file, aside / file.name)
-    sync_directory(aside)
-    _note(directory, SAVING, saved_as)
+    try:
+        aside.mkdir()
+    except FileExistsError:
+        raise RestoreUnderWay from None
+    try:
+        for file in source.iterdir():
+            if file.is_file() and file.name != META:
+                # tables never change; everything else is written to once it is in use
+                if file.suffix == ".sst":
+                    os.link(file, aside / file.name)
+                else:
+                    _copy_synced(file, aside / file.name)
+        sync_directory(aside)
+        shutil.rmtree(checkpoints / saved_as, ignore_errors=True)
+        _note(directory, SAVING, saved_as)
+    except BaseException:
+        if not (directory / NOTE).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _copy_synced(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("xb") as written:
+        shutil.copyfileobj(read, written)
+        written.flush()
+        os.fsync(written.fileno())
 
 
 def finish_restore(directory: Path, clock: Clock) -> None:
     """At start: do what is noted, or what is left of it. Errors: `StartupError`."""
     note = directory / NOTE
     if not note.is_file():
+        # a preparation that did not get as far as the note
+        shutil.rmtree(directory / CHECKPOINTS / RESTORING, ignore_errors=True)
         return
     try:
         step, saved_as = json.loads(note.read_text(encoding="utf-8"))

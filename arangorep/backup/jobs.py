@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arangorep.backup.archive import GZIP_LEVEL, ArchiveWriter
+from arangorep.backup.archive import GZIP_LEVEL, METADATA, ArchiveWriter, read_metadata
 from arangorep.backup.dumping import Dump, DumpOptions, Part
 from arangorep.backup.files import sync_directory
+from arangorep.backup.problems import DumpCorrupt
 from arangorep.clock import Clock, iso_time
 from arangorep.codec.json import dumps
 from arangorep.pacing import give_turn
@@ -27,6 +29,7 @@ DUMP_MODE = 0o600
 """Dumps hold password hashes."""
 SNAPSHOT_MODE = 0o444
 SNAPSHOT_VERSION = "S1"
+STORE_FOLDER = "store/"
 CHECKPOINTS = "backups"
 CHECKPOINT_PREFIX = ".checkpoint-"
 
@@ -59,6 +62,23 @@ async def in_thread(work: Callable[[], Any]) -> Any:
         raise
 
 
+async def to_the_end(work: Callable[[], Any], stop: threading.Event | None = None) -> Any:
+    """As `in_thread`, but work that is done in spite of a cancel counts: the cancel came too late.
+
+    `stop` is set for the work to see, which then raises.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if stop is not None:
+            stop.set()
+        outcome: Any = (await asyncio.gather(running, return_exceptions=True))[0]
+        if isinstance(outcome, BaseException):
+            raise
+        return outcome
+
+
 async def write_dump(
     store: Store,
     places: BackupPlaces,
@@ -76,15 +96,16 @@ async def write_dump(
     """
     path = places.dumps / f"{uid}.dump"
     dump = Dump(store, options, uid=uid, wall_us=clock.wall_us(), version=version)
+    made: list[ArchiveWriter] = []
+    level = GZIP_LEVEL if is_packed else 0
     try:
-        level = GZIP_LEVEL if is_packed else 0
-        writer = await in_thread(partial(ArchiveWriter, path, mode=DUMP_MODE, level=level))
-        try:
-            await _write_parts(dump, writer, advance)
-            size = await in_thread(writer.finish)
-        except BaseException:
+        await in_thread(lambda: made.append(ArchiveWriter(path, mode=DUMP_MODE, level=level)))
+        await _write_parts(dump, made[0], advance)
+        size = await to_the_end(partial(made[0].finish, **_manifest_head(dump.metadata)))
+    except BaseException:
+        for writer in made:
             await in_thread(writer.abort)
-            raise
+        raise
     finally:
         dump.close()
     progress = dump.progress
@@ -118,6 +139,11 @@ async def _write_parts(dump: Dump, writer: ArchiveWriter, advance: Advance) -> N
             await asyncio.shield(asyncio.gather(writing))
 
 
+def _manifest_head(metadata: dict[str, Any]) -> dict[str, str]:
+    created = metadata.get("dumpDate") or metadata["snapshotDate"]
+    return {"created": created, "server_id": metadata["serverId"], "tick": metadata["tick"]}
+
+
 def _add(writer: ArchiveWriter, part: Part) -> None:
     writer.add(part.name, part.pieces, part.documents)
 
@@ -142,12 +168,13 @@ async def write_snapshot(
         "tick": str(store.log.last_tick),
     }
     path = places.snapshots / f"{uid}.snapshot"
+    stop = threading.Event()
     try:
         await in_thread(partial(take_checkpoint, store, checkpoint))
-        size = await in_thread(partial(_pack, checkpoint, path, metadata))
+        size = await to_the_end(partial(_pack, checkpoint, path, metadata, stop), stop)
     finally:
         await in_thread(partial(shutil.rmtree, checkpoint, ignore_errors=True))
-    await in_thread(partial(_refresh_latest, places, path))
+    await in_thread(partial(_refresh_latest, places, path, metadata["serverId"]))
     return {"path": str(path), "sizeInBytes": size, "tick": metadata["tick"]}
 
 
@@ -164,19 +191,19 @@ def remove_checkpoints(data: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _pack(checkpoint: Path, path: Path, metadata: dict[str, Any]) -> int:
+def _pack(checkpoint: Path, path: Path, metadata: dict[str, Any], stop: threading.Event) -> int:
     writer = ArchiveWriter(path, mode=SNAPSHOT_MODE)
     try:
-        writer.add("metadata.json", [dumps(metadata)])
+        writer.add(METADATA, [dumps(metadata)])
         for file in sorted(checkpoint.iterdir()):
-            writer.add_file(f"store/{file.name}", file)
-        return writer.finish()
+            writer.add_file(f"{STORE_FOLDER}{file.name}", file, stop)
+        return writer.finish(**_manifest_head(metadata))
     except BaseException:
         writer.abort()
         raise
 
 
-def _refresh_latest(places: BackupPlaces, path: Path) -> None:
+def _refresh_latest(places: BackupPlaces, path: Path, server_id: str) -> None:
     """The stable name, and as many older snapshots as are kept. The newest always stays."""
     stable = places.snapshots / f"{places.data.resolve().name}.snapshot"
     link = places.snapshots / f".{stable.name}.partial"
@@ -184,9 +211,18 @@ def _refresh_latest(places: BackupPlaces, path: Path) -> None:
     os.link(path, link)
     os.replace(link, stable)
     sync_directory(places.snapshots)
-    kept = [one for one in places.snapshots.glob("*.snapshot") if is_uid(one.stem)]
-    for old in sorted(kept)[: -places.snapshots_kept or None][: len(kept) - 1]:
+    found = (one for one in places.snapshots.glob("*.snapshot") if is_uid(one.stem))
+    kept = sorted(one for one in found if _is_of(one, server_id))
+    for old in kept[: -places.snapshots_kept or None][: len(kept) - 1]:
         old.unlink(missing_ok=True)
+
+
+def _is_of(path: Path, server_id: str) -> bool:
+    """Whether this server made a snapshot: others may keep theirs in the same directory."""
+    try:
+        return read_metadata(path).get("serverId") == server_id
+    except (DumpCorrupt, OSError):
+        return False
 
 
 def is_uid(text: str) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arangorep.backup.importing import has_data, import_dump, import_snapshot
+from arangorep.backup.importing import import_dump, import_snapshot
+from arangorep.backup.placing import has_data
 from arangorep.clock import Clock
 from arangorep.errors import StartupError
 

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from arangorep.backup.archive import ArchiveWriter, Readable, check_seal, read_archive
+from arangorep.backup.archive import (
+    METADATA,
+    ArchiveWriter,
+    Readable,
+    check_seal,
+    read_archive,
+)
 from arangorep.backup.jobs import in_thread
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.clock import Clock
@@ -31,7 +37,6 @@ from arangorep.storage.store import Store
 from arangorep.values.revision import parse_revision
 
 LOG_VERSION = "L1"
-METADATA = "metadata.json"
 MARKERS = "markers.jsonl"
 MOMENTS = "moments.json"
 """Tick to milliseconds since 1970, of markers that are not of documents."""
@@ -112,7 +117,7 @@ class LogArchiver:
             writer.add(METADATA, [dumps(metadata)])
             writer.add(MOMENTS, [dumps(moments)])
             writer.add(MARKERS, pieces)
-            writer.finish()
+            writer.finish(server_id=str(store.server_id), tick=str(last))
         except BaseException:
             writer.abort()
             raise

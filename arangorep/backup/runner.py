@@ -15,6 +15,7 @@ from arangorep.backup.jobs import BackupPlaces, write_dump, write_snapshot
 from arangorep.backup.tasks import Status, Task, TaskStore, TaskType
 from arangorep.clock import Clock
 from arangorep.errors import ArangoError
+from arangorep.limits import TASK_RETRY_S
 from arangorep.pacing import Signal
 from arangorep.storage.store import Store
 
@@ -45,6 +46,16 @@ def error_of(error: BaseException) -> dict[str, str]:
     if isinstance(error, ArangoError):
         return error_object("internal", error.message, "internal")
     return error_object("internal", f"{type(error).__name__}: {error}", "internal")
+
+
+def dump_options(details: dict[str, Any]) -> DumpOptions:
+    """What a dump's task says about what is dumped."""
+    return DumpOptions(
+        databases=tuple(details.get("databases", ())),
+        collections=tuple(details.get("collections", ())),
+        include_system=details.get("includeSystem", True),
+        label=details.get("label", ""),
+    )
 
 
 class TaskRunner:
@@ -81,9 +92,9 @@ class TaskRunner:
         self._wake.fire()
         return task
 
-    def is_dumping(self) -> bool:
-        """Whether a dump is enqueued or runs."""
-        return any(t.type is TaskType.DUMP and not t.is_finished for t in self.tasks.all())
+    def is_busy_with(self, kind: TaskType) -> bool:
+        """Whether a task of this type is enqueued or runs."""
+        return any(t.type is kind and not t.is_finished for t in self.tasks.all())
 
     def cancel(self, matched: Iterable[Task], original_filter: str) -> Task:
         """Enqueue a cancelation of these tasks; what runs of them is interrupted."""
@@ -124,7 +135,7 @@ class TaskRunner:
             except Exception:
                 # a task that cannot even be noted must not end all others
                 log.exception("a task could not be processed")
-                await asyncio.sleep(1)
+                await asyncio.sleep(TASK_RETRY_S)
 
     async def _process(self, batch: list[Task]) -> None:
         started_us = self._clock.wall_us()
@@ -144,16 +155,30 @@ class TaskRunner:
             raise
         finally:
             job, self._job = self._job, None
-        if job.cancelled():
-            for task in self._running:
-                self._put(replace(task, status=Status.ENQUEUED, started_us=None, batch_uid=None))
-            return
-        error = job.exception()
-        if error is not None:
-            log.error("task %s failed: %s", batch[0].type, error)
-            self._finish(Status.FAILED, {}, error_of(error))
-        else:
-            self._finish(Status.SUCCEEDED, job.result(), None)
+        if not job.cancelled() and job.exception() is not None:
+            log.error("task %s failed: %s", batch[0].type, job.exception())
+        # nothing tells when there is room again
+        while not self._has_noted(job):  # noqa: ASYNC110
+            await asyncio.sleep(TASK_RETRY_S)
+
+    def _has_noted(self, job: asyncio.Task[dict[str, Any]]) -> bool:
+        """Write down what became of a job; False when that cannot be written, on a full disk say.
+
+        Nothing else is begun before: the tasks would be `processing` for ever.
+        """
+        try:
+            if job.cancelled():
+                for task in self._running:
+                    waiting = replace(task, status=Status.ENQUEUED, started_us=None, batch_uid=None)
+                    self._put(waiting)
+            elif (error := job.exception()) is not None:
+                self._finish(Status.FAILED, {}, error_of(error))
+            else:
+                self._finish(Status.SUCCEEDED, job.result(), None)
+        except Exception:
+            log.exception("what became of a task cannot be noted")
+            return False
+        return True
 
     def _put(self, task: Task) -> Task:
         self.tasks.put(task)
@@ -192,11 +217,7 @@ class TaskRunner:
         return await write_dump(
             self._store,
             self.places,
-            DumpOptions(
-                databases=tuple(first.details.get("databases", ())),
-                collections=tuple(first.details.get("collections", ())),
-                include_system=first.details.get("includeSystem", True),
-            ),
+            dump_options(first.details),
             uid=first.details["dumpUid"],
             clock=self._clock,
             version=self._version,

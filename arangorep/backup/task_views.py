@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ from arangorep.backup.tasks import Status, Task, TaskType
 DAY_S = 86_400
 LIMIT_DEFAULT = 20
 U32_MAX = 2**32 - 1
+SHOWN_MAX = 200
+"""Characters of a wrong value that are shown."""
 SHOWN_DETAILS = {
     TaskType.DUMP: ("dumpUid",),
     TaskType.CANCELATION: ("matchedTasks", "canceledTasks", "originalFilter"),
@@ -27,11 +30,18 @@ TYPES_KNOWN = frozenset(
 
 
 class TaskRequestError(Exception):
-    """A request about tasks that cannot be answered: HTTP status, code and message."""
+    """A request about tasks that cannot be answered: HTTP status, headers, code and message."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
+        self.headers = dict(headers or {})
 
 
 def rfc3339(us: int) -> str:
@@ -137,7 +147,7 @@ def parse_filters(query: Mapping[str, str], *, ignored: tuple[str, ...] = ()) ->
             continue
         make = FILTERS.get(name)
         if make is None:
-            raise TaskRequestError("bad_request", f"Unknown parameter `{name}`")
+            raise TaskRequestError("bad_request", f"Unknown parameter `{name[:SHOWN_MAX]}`")
         if value != "*":
             tests.append(make(name, value))
     return tests
@@ -168,9 +178,18 @@ def _number(query: Mapping[str, str], name: str, code: str) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > U32_MAX:
-        raise TaskRequestError(code, f"Invalid value in parameter `{name}`: `{text}`")
-    return int(text)
+    number = parse_uid(text)
+    if number is None:
+        raise TaskRequestError(code, f"Invalid value in parameter `{name}`: `{text[:SHOWN_MAX]}`")
+    return number
+
+
+def parse_uid(text: str) -> int | None:
+    """A number of 32 bits; None for any other text."""
+    if not text.isascii() or not text.isdigit() or len(text) > SHOWN_MAX:
+        return None
+    number = int(text)
+    return number if number <= U32_MAX else None
 
 
 def _numbers(code: str, of: Callable[[Task], int | None]) -> Callable[[str, str], Test]:
@@ -192,7 +211,7 @@ def _words(
         for position, word in enumerate(value.split(",")):
             if word.lower() not in known:
                 raise TaskRequestError(
-                    code, f"Invalid value in parameter `{name}[{position}]`: `{word}`"
+                    code, f"Invalid value in parameter `{name}[{position}]`: `{word[:SHOWN_MAX]}`"
                 )
         return lambda task: of(task).lower() in wanted
 
@@ -216,18 +235,24 @@ def _moment(code: str, of: Callable[[Task], int | None], *, is_after: bool) -> C
     return make
 
 
+_is_date = re.compile(
+    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))?", re.ASCII
+).fullmatch
+
+
 def _parse_date(name: str, text: str, code: str, *, next_day: bool) -> int:
     """RFC 3339, or a bare date: midnight, of the next day for lower bounds (backups 1.5)."""
     try:
-        moment = datetime.fromisoformat(text)
+        if not _is_date(text):
+            raise ValueError
+        moment = datetime.fromisoformat(text.upper())
     except ValueError:
         raise TaskRequestError(
-            code, f"Invalid value in parameter `{name}`: `{text}` is an invalid date-time"
+            code, f"Invalid value in parameter `{name}`: `{text[:SHOWN_MAX]}` is no date-time"
         ) from None
-    if len(text) == 10 and next_day:
-        moment += timedelta(days=1)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    us = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    return us + DAY_S * 1_000_000 if len(text) == 10 and next_day else us
 
 
 STATUSES = frozenset(str(status) for status in Status)

@@ -110,7 +110,9 @@ class TaskStore:
 
     def add(self, kind: TaskType, now_us: int, details: dict[str, Any]) -> Task:
         """Enqueue a task. Errors: 400/32 when there are too many unfinished ones."""
-        if sum(not task.is_finished for task in self._tasks.values()) >= TASKS_MAX:
+        helps = kind in (TaskType.CANCELATION, TaskType.DELETION)
+        room = TASKS_MAX * 2 if helps else TASKS_MAX
+        if sum(not task.is_finished for task in self._tasks.values()) >= room:
             raise ResourceLimit(
                 "resource limit exceeded: too many tasks are enqueued", http_status=400
             )

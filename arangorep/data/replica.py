@@ -29,6 +29,12 @@ class ReplicaWriter:
         self._keys = collection.info.key_options
         self._accepts = collection.state.tree.accepts
 
+    def can_keep(self, key: bytes, revision: int) -> bool:
+        """Whether a document may have this revision: it is one, and no other document has it."""
+        if revision >= REVISION_MAX or not self._accepts(revision):
+            return False
+        return not self._writer.has_revision(revision) or self._writer.find(key) == revision
+
     def put_all(
         self, names: Sequence[bytes], revisions: Sequence[int], rows: Sequence[bytes]
     ) -> int:

@@ -155,9 +155,9 @@ def restore_documents(
     keeps_keys = collection.info.name != USERS_COLLECTION or not database.info.is_system
     block: list[Members] = []
     for item in items:
-        removed = _removed_key(item)
+        removed = removed_key(item)
         if removed is None:
-            document = _document_of(item)
+            document = document_of(item)
             block.append(document if keeps_keys else _account(document, users))
         if removed is not None or len(block) >= WRITE_ROWS_PER_SLICE:
             yield from _store(writer, block)
@@ -203,15 +203,26 @@ def _marked_key(value: Members) -> object:
     return data.get("_key") if isinstance(data, dict) else value.get("key")
 
 
-def _removed_key(value: Members) -> str | None:
+def removed_key(value: Members) -> str | None:
+    """The key that a marker of a removal names; None for everything else."""
     if _is_document(value) or value.get("type") != REMOVE_MARKER:
         return None
     return key_of(_marked_key(value))
 
 
-def _document_of(value: Members) -> Members:
+def content_of(value: Members) -> Members:
+    """The document, out of its marker. Errors: 400/600 for what is neither."""
+    if _is_document(value):
+        return value
+    if not _is_marker(value):
+        raise CorruptedJson("neither a document nor a marker")
+    found: Members = value["data"]
+    return found
+
+
+def document_of(value: Members) -> Members:
     """The document with its key in front and without `_id` and `_rev`, which become new."""
-    document: Members = value if _is_document(value) else value["data"]
+    document = content_of(value)
     front = {"_key": document["_key"]} if "_key" in document else {}
     return {**front, **{n: v for n, v in document.items() if n not in ("_key", "_id", "_rev")}}
 

@@ -5,6 +5,7 @@ Three roots: `ArangoError` (told to a client), `CorruptionError` (what the disk 
 `StartupError` (why the server does not start). Source: data-api 14, leader-api 10.2.
 """
 
+from arangorep.errors.backups import *
 from arangorep.errors.base import *
 from arangorep.errors.data import *
 from arangorep.errors.general import *

@@ -52,6 +52,8 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
         "revisions": packed,
         "largest": len(max(documents.rows, key=len)),
         "last_value": _tracked(task, documents.names),
+        "first": names[0],
+        "last": names[-1],
     }
 
 

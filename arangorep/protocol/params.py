@@ -67,9 +67,10 @@ def number_of(value: object) -> float | None:
 class Query:
     """The parameters of one request; the last of repeated ones wins."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "raw")
 
     def __init__(self, raw: str) -> None:
+        self.raw = raw
         self._values: dict[str, str] = {}
         if not raw:
             return

@@ -9,29 +9,37 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
+from arangorep.backup.archive import is_sealed, read_metadata
+from arangorep.backup.dumping import check_options
 from arangorep.backup.jobs import in_thread, is_uid
-from arangorep.backup.runner import error_object
+from arangorep.backup.problems import DumpCorrupt
+from arangorep.backup.runner import dump_options, error_object
 from arangorep.backup.task_views import (
     PAGE_PARAMETERS,
+    SHOWN_MAX,
     TaskRequestError,
     describe,
     matching,
     page_of,
     parse_filters,
     parse_page,
+    parse_uid,
     rfc3339,
     summarize,
 )
 from arangorep.backup.tasks import Status, Task, TaskType
 from arangorep.errors import ArangoError
+from arangorep.limits import DUMP_LABEL_CHARACTERS_MAX
 from arangorep.protocol import headers
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Handler, Request
 
 READ_BYTES = 1024 * 1024
-U32_MAX = 2**32 - 1
+OFFSET_DIGITS_MAX = 19
+ROOTS = ("dumps", "snapshots", "tasks")
+"""First parts of the paths of this interface."""
 STATUS_WORDS = {Status.SUCCEEDED: "done", Status.FAILED: "failed", Status.CANCELED: "failed"}
 
 Inner = Callable[[Request], Awaitable[Answer]]
@@ -44,14 +52,25 @@ def _told(inner: Inner) -> Handler:
         try:
             request.require_admin()
             return await inner(request)
-        except TaskRequestError as error:
-            return json_answer(error_object(error.code, error.message), error.status)
-        except ArangoError as error:
-            kind = "invalid_request" if error.http_status < 500 else "internal"
-            code = "bad_request" if error.http_status < 500 else "internal"
-            return json_answer(error_object(code, error.message, kind), error.http_status)
+        except (TaskRequestError, ArangoError) as error:
+            return error_form(error)
 
     return handler
+
+
+def error_form(error: TaskRequestError | ArangoError) -> Answer:
+    """The error body of this interface."""
+    if isinstance(error, TaskRequestError):
+        body, status = error_object(error.code, error.message), error.status
+        return json_answer(body, status, error.headers)
+    status = error.http_status
+    if status in (401, 403):
+        body = error_object("invalid_api_key", error.message, "auth")
+    elif status < 500:
+        body = error_object("bad_request", error.message)
+    else:
+        body = error_object("internal", error.message, "internal")
+    return json_answer(body, status, error.headers)
 
 
 def _wrong_method() -> TaskRequestError:
@@ -59,7 +78,11 @@ def _wrong_method() -> TaskRequestError:
 
 
 def _query(request: Request) -> dict[str, str]:
-    return {name: request.query.text(name) for name in request.query.names()}
+    """Parameters as they are given: `uids=` is an empty list and not no list. Errors: 400."""
+    try:
+        return dict(parse_qsl(request.query.raw, keep_blank_values=True, errors="strict"))
+    except ValueError:
+        raise TaskRequestError("bad_request", "the parameters are not UTF-8") from None
 
 
 # -- dumps -----------------------------------------------------------------------------------------
@@ -70,9 +93,9 @@ async def _dumps(request: Request) -> Answer:
         case "POST", []:
             return await _create_dump(request)
         case (("GET" | "HEAD"), []):
-            return json_answer({"results": [_dump_status(task) for task in _dump_tasks(request)]})
+            return json_answer({"results": await _all_dumps(request)})
         case (("GET" | "HEAD"), [uid, "status"] | [uid]):
-            return json_answer(_dump_status(_find_dump(request, uid)))
+            return json_answer(await _find_dump(request, uid))
         case (("GET" | "HEAD"), [uid, "file"]):
             return await _dump_file(request, uid)
         case "DELETE", [uid]:
@@ -84,33 +107,54 @@ async def _dumps(request: Request) -> Answer:
 
 async def _create_dump(request: Request) -> Answer:
     """202; 409 `dump_already_processing` while one runs, unless `queue` is set."""
-    body = await request.json()
-    wishes = body if isinstance(body, dict) else {}
-    runner = request.services.runner
-    if runner.is_dumping() and wishes.get("queue") is not True:
+    started = enqueue_dump(request, await request.json())
+    if started is None:
         raise TaskRequestError(
             "dump_already_processing", "A dump is already processing. You must wait for it.", 409
         )
-    task = runner.enqueue(TaskType.DUMP, _dump_options(request, wishes))
+    return json_answer(started, 202)
+
+
+def enqueue_dump(request: Request, body: object) -> dict[str, Any] | None:
+    """What a started dump is answered with; None while one runs. Errors: 400; 404/1228, 1203."""
+    wishes = body if isinstance(body, dict) else {}
+    if body is not None and not isinstance(body, dict):
+        raise TaskRequestError("bad_request", "the body must be an object")
+    options, runner = _dump_wishes(request, wishes), request.services.runner
+    if runner.is_busy_with(TaskType.DUMP) and wishes.get("queue") is not True:
+        return None
+    task = runner.enqueue(TaskType.DUMP, options)
     started = {"uid": task.details["dumpUid"], "status": "in_progress"}
-    answer = {**summarize(task), **started, "startedAt": rfc3339(task.enqueued_us)}
-    return json_answer(answer, 202)
+    return {**summarize(task), **started, "startedAt": rfc3339(task.enqueued_us)}
 
 
-def _dump_options(request: Request, wishes: dict[str, Any]) -> dict[str, Any]:
-    """Errors: 400 for names that are none, or databases that are not there."""
-    options: dict[str, Any] = {}
+WISHES = {"databases": list, "collections": list, "includeSystem": bool, "compression": str,
+          "label": str, "queue": bool}  # fmt: skip
+
+
+def _dump_wishes(request: Request, wishes: dict[str, Any]) -> dict[str, Any]:
+    """Errors: 400 for options that are none; 404 for databases and collections that are none."""
+    for name, value in wishes.items():
+        kind = WISHES.get(name)
+        if kind is None:
+            raise TaskRequestError("bad_request", f"Unknown option `{name[:SHOWN_MAX]}`")
+        if not isinstance(value, kind):
+            raise TaskRequestError("bad_request", f"`{name}` has the wrong type")
+    options = {
+        "databases": wishes.get("databases", []),
+        "collections": wishes.get("collections", []),
+        "includeSystem": wishes.get("includeSystem", True),
+        "compression": wishes.get("compression", "gzip"),
+        "label": wishes.get("label", ""),
+    }
     for name in ("databases", "collections"):
-        value = wishes.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        if not all(isinstance(one, str) for one in options[name]):
             raise TaskRequestError("bad_request", f"`{name}` must be an array of names")
-        options[name] = value
-    for name in options["databases"]:
-        request.store.catalog.database(name)
-    options["includeSystem"] = wishes.get("includeSystem") is not False
-    options["compression"] = wishes.get("compression", "gzip")
     if options["compression"] not in ("gzip", "none"):
         raise TaskRequestError("bad_request", "`compression` must be `gzip` or `none`")
+    if len(options["label"]) > DUMP_LABEL_CHARACTERS_MAX:
+        raise TaskRequestError("bad_request", "`label` is too long")
+    check_options(request.store, dump_options(options))
     return options
 
 
@@ -134,22 +178,60 @@ def _dump_status(task: Task) -> dict[str, Any]:
         status["error"] = task.error["message"]
     elif task.status is Status.CANCELED:
         status["error"] = "the dump was canceled"
+    if details.get("label"):
+        status["label"] = details["label"]
     for name in ("path", "sizeInBytes", "tick", "documents", "progress"):
         if name in details:
             status[name] = details[name]
     return status
 
 
-def _find_dump(request: Request, uid: str) -> Task:
+async def _all_dumps(request: Request) -> list[dict[str, Any]]:
+    """Those with a task, the newest first, and then files whose tasks are forgotten."""
+    known = [_dump_status(task) for task in _dump_tasks(request)]
+    uids = {status["uid"] for status in known}
+    directory = request.services.runner.places.dumps
+    files = await in_thread(partial(_finished_files, directory))
+    return known + [status for status in files if status["uid"] not in uids]
+
+
+def _finished_files(directory: Path) -> list[dict[str, Any]]:
+    found = (_file_status(path) for path in sorted(directory.glob("*.dump"), reverse=True))
+    return [status for status in found if status is not None]
+
+
+def _file_status(path: Path) -> dict[str, Any] | None:
+    """What a file says of itself; None when it is no dump that was written to its end."""
+    try:
+        if not is_uid(path.stem) or not is_sealed(path):
+            return None
+        metadata = read_metadata(path)
+        size = path.stat().st_size
+    except (OSError, DumpCorrupt):
+        return None
+    moment = metadata.get("dumpDate")
+    return {
+        "uid": path.stem, "status": "done", "startedAt": moment, "finishedAt": moment,
+        "path": str(path), "sizeInBytes": size, "tick": metadata.get("tick"),
+    }  # fmt: skip
+
+
+async def _find_dump(request: Request, uid: str) -> dict[str, Any]:
     """Errors: 404 `dump_not_found`."""
     for task in _dump_tasks(request):
         if task.details["dumpUid"] == uid:
-            return task
-    raise _unknown_dump(uid)
+            return _dump_status(task)
+    path = request.services.runner.places.dumps / f"{uid}.dump"
+    found: dict[str, Any] | None = None
+    if is_uid(uid):
+        found = await in_thread(partial(_file_status, path))
+    if found is None:
+        raise _unknown_dump(uid)
+    return found
 
 
 def _unknown_dump(uid: str) -> TaskRequestError:
-    return TaskRequestError("dump_not_found", f"Dump `{uid}` not found.", 404)
+    return TaskRequestError("dump_not_found", f"Dump `{uid[:SHOWN_MAX]}` not found.", 404)
 
 
 def _dump_path(request: Request, uid: str) -> Path:
@@ -179,7 +261,8 @@ async def _dump_file(request: Request, uid: str) -> Answer:
         )  # fmt: skip
     start, end = wanted
     if start >= end:
-        raise TaskRequestError("bad_request", f"the file has {size} bytes", 416)
+        told = {"content-range": f"bytes */{size}"}
+        raise TaskRequestError("bad_request", f"the file has {size} bytes", 416, told)
     extra["content-range"] = f"bytes {start}-{end - 1}/{size}"
     return Answer(
         206, content_type=headers.BINARY, headers=extra,
@@ -191,12 +274,16 @@ def _range(text: str | None, size: int) -> tuple[int, int] | None:
     """Start and end of the one range that is asked for; None to send everything."""
     unit, equals, spec = (text or "").partition("=")
     first, dash, last = spec.strip().partition("-")
-    digits = all(not part or (part.isascii() and part.isdigit()) for part in (first, last))
+    digits = all(_is_offset(part) for part in (first, last) if part)
     if unit.strip().lower() != "bytes" or not equals or not dash or not digits:
         return None
     if not first:
         return (max(0, size - int(last)), size) if last else None
     return int(first), min(int(last) + 1, size) if last else size
+
+
+def _is_offset(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= OFFSET_DIGITS_MAX
 
 
 async def _read_file(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
@@ -250,11 +337,12 @@ async def _tasks(request: Request) -> Answer:
 
 def _find_task(request: Request, text: str) -> Task:
     """Errors: 400 `invalid_task_uids`; 404 `task_not_found`."""
-    if not text.isascii() or not text.isdigit() or int(text) > U32_MAX:
-        raise TaskRequestError("invalid_task_uids", f"Invalid task uid `{text}`")
-    task = request.services.runner.tasks.get(int(text))
+    uid = parse_uid(text)
+    if uid is None:
+        raise TaskRequestError("invalid_task_uids", f"Invalid task uid `{text[:SHOWN_MAX]}`")
+    task = request.services.runner.tasks.get(uid)
     if task is None:
-        raise TaskRequestError("task_not_found", f"Task `{text}` not found.", 404)
+        raise TaskRequestError("task_not_found", f"Task `{uid}` not found.", 404)
     return task
 
 

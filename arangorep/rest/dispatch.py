@@ -27,7 +27,7 @@ from arangorep.errors import (
 from arangorep.limits import HLC_AHEAD_MAX_MS
 from arangorep.protocol import headers
 from arangorep.protocol.params import Query, decode_part
-from arangorep.rest import online
+from arangorep.rest import backups, online
 from arangorep.rest.answer import Answer, error_answer
 from arangorep.rest.context import Handler, Request, Services
 from arangorep.rest.negotiation import suited
@@ -66,7 +66,7 @@ class Dispatcher:
         try:
             answer = await self._answer(method, target, request_headers, read_body, read_chunks)
         except Exception as error:
-            answer = answer_to(error)
+            answer = _answer_in_form(error, target)
         if "Accept" in request_headers or "Accept-Encoding" in request_headers:
             try:
                 answer = await suited(method, request_headers, answer)
@@ -166,6 +166,17 @@ def answer_to(error: Exception) -> Answer:
         return error_answer(InternalError(f"internal error: {error}"))
     log.error("a request failed unexpectedly", exc_info=error)
     return error_answer(InternalError())
+
+
+def _answer_in_form(error: Exception, target: str) -> Answer:
+    """As `answer_to`, but the interfaces of backups have forms of their own (backups 6.2)."""
+    path = split_target(target)[0].rstrip("/")
+    if isinstance(error, ArangoError):
+        if path[1:].partition("/")[0] in backups.ROOTS:
+            return backups.error_form(error)
+        if online.is_online(path.rpartition("/")[2]):
+            online.in_its_form(error)
+    return answer_to(error)
 
 
 def split_target(target: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import shutil
 from functools import partial
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from arangorep.backup.hot_restore import META, prepare_restore
+from arangorep.backup.files import sync_directory, write_file
+from arangorep.backup.hot_restore import META, RestoreUnderWay, prepare_restore
 from arangorep.backup.jobs import CHECKPOINT_PREFIX, in_thread, take_checkpoint
 from arangorep.clock import iso_time
 from arangorep.codec.json import dumps, loads
 from arangorep.errors import (
     ArangoError,
+    FileNotFound,
+    HotBackupFailed,
+    HotRestoreFailed,
     HttpBadParameter,
     HttpForbidden,
     HttpNotFound,
@@ -78,23 +83,36 @@ async def _create(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     moment = iso_time(services.clock.wall_us())
     backup_id = f"{moment.replace(':', '.')}_{clean_label(label or str(uuid4()))}"
     backup_id = backup_id[:ID_CHARACTERS_MAX]
-    path = _directory(request) / backup_id
-    if path.exists():
-        raise HttpBadParameter(f"bad parameter: a backup '{backup_id}' exists")
-    partial_path = path.parent / f"{CHECKPOINT_PREFIX}{backup_id}"
-    entry = await in_thread(partial(_take, request, partial_path, path, backup_id, moment))
+    try:
+        entry = await in_thread(partial(_take, request, _directory(request), backup_id, moment))
+    except OSError as error:
+        raise HotBackupFailed(f"internal hot backup error: {error.strerror}") from error
     shown = ("id", "potentiallyInconsistent", "sizeInBytes", "datetime", "nrDBServers", "nrFiles")
     return {name: entry[name] for name in shown}
 
 
-def _take(
-    request: Request, partial_path: Path, path: Path, backup_id: str, moment: str
-) -> dict[str, Any]:
+def _take(request: Request, directory: Path, backup_id: str, moment: str) -> dict[str, Any]:
+    """A checkpoint with its description, under another name first. Errors: 400/400 if it exists."""
+    partial_path = directory / f"{CHECKPOINT_PREFIX}{uuid4()}"
     take_checkpoint(request.store, partial_path)
-    files = [file for file in partial_path.iterdir() if file.is_file()]
-    entry = {
+    try:
+        entry = _describe(partial_path, request.services.version, backup_id, moment)
+        write_file(partial_path / META, dumps(entry))
+        partial_path.rename(directory / backup_id)
+    except OSError as error:
+        shutil.rmtree(partial_path, ignore_errors=True)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise HttpBadParameter(f"bad parameter: a backup '{backup_id}' exists") from None
+        raise
+    sync_directory(directory)
+    return entry
+
+
+def _describe(path: Path, version: str, backup_id: str, moment: str) -> dict[str, Any]:
+    files = [file for file in path.iterdir() if file.is_file()]
+    return {
         "id": backup_id,
-        "version": request.services.version,
+        "version": version,
         "datetime": moment,
         "keys": [],
         "sizeInBytes": sum(file.stat().st_size for file in files),
@@ -105,9 +123,6 @@ def _take(
         "potentiallyInconsistent": False,
         "countIncludesFilesOnly": True,
     }
-    (partial_path / META).write_bytes(dumps(entry))
-    partial_path.rename(path)
-    return entry
 
 
 def clean_label(label: str) -> str:
@@ -162,10 +177,13 @@ async def _restore(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     moment = iso_time(services.clock.wall_us()).replace(":", ".")
     keeps = body.get("saveCurrent") is True
     saved_as = f"{moment}_before_restore" if keeps else FAILSAFE
-    if saved_as == FAILSAFE:
-        await in_thread(partial(shutil.rmtree, _directory(request) / FAILSAFE, ignore_errors=True))
     data = services.runner.places.data
-    await in_thread(partial(prepare_restore, data, path.name, saved_as))
+    try:
+        await in_thread(partial(prepare_restore, data, path.name, saved_as))
+    except RestoreUnderWay:
+        raise HttpBadParameter("bad parameter: a restore is under way") from None
+    except OSError as error:
+        raise HotRestoreFailed(f"internal hot restore error: {error.strerror}") from error
     services.restarts = True
     asyncio.get_running_loop().call_later(RESTART_AFTER_S, services.shut_down)
     return {"previous": saved_as, "id": path.name, "isCluster": False}
@@ -177,13 +195,19 @@ def _find(request: Request, body: dict[str, Any]) -> Path:
     if not isinstance(wanted, str):
         raise HttpBadParameter("bad parameter: 'id' must be a string")
     path = _directory(request) / wanted
-    if not _is_id(wanted) or not path.is_dir():
-        raise HttpNotFound(f"no backup '{wanted}'")
+    if not _is_id(wanted) or wanted == FAILSAFE or not path.is_dir():
+        raise HttpNotFound(f"no backup '{wanted[:ID_CHARACTERS_MAX]}'")
     return path
 
 
 async def _delete(request: Request, body: dict[str, Any]) -> None:
-    path = _find(request, body)
-    hidden = path.parent / f"{CHECKPOINT_PREFIX}{path.name}"
-    path.rename(hidden)  # a part that is left over is removed at the next start
+    try:
+        path = _find(request, body)
+    except HttpNotFound as error:
+        raise FileNotFound(error.message) from None
+    hidden = path.parent / f"{CHECKPOINT_PREFIX}{uuid4()}"
+    try:
+        path.rename(hidden)  # a part that is left over is removed at the next start
+    except OSError as error:
+        raise HotBackupFailed(f"internal hot backup error: {error.strerror}") from error
     await in_thread(partial(shutil.rmtree, hidden, ignore_errors=True))

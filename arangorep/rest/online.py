@@ -46,10 +46,15 @@ async def handle(request: Request) -> Answer:
         run: Callable[[Request, str], Awaitable[Answer]] = dump if word == DUMP else restore
         return await run(request, normalize_name(names[0]))
     except ArangoError as error:
-        phrase = HTTPStatus(error.http_status).phrase
-        own = {"status": error.http_status, "type": phrase, "message": error.message}
-        error.extra = {**own, **error.extra}
+        in_its_form(error)
         raise
+
+
+def in_its_form(error: ArangoError) -> None:
+    """Give an error Xapiand's members. Twice does no harm."""
+    phrase = HTTPStatus(error.http_status).phrase
+    own = {"status": error.http_status, "type": phrase, "message": error.message}
+    error.extra = {**own, **error.extra}
 
 
 async def dump(request: Request, name: str) -> Answer:

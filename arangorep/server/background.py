@@ -76,7 +76,9 @@ class Background:
             await self._node.archiver.step()
 
     async def _snapshot(self) -> None:
-        self._node.services.runner.enqueue(TaskType.SNAPSHOT, {})
+        runner = self._node.services.runner
+        if not runner.is_busy_with(TaskType.SNAPSHOT):
+            runner.enqueue(TaskType.SNAPSHOT, {})
 
     async def _prune(self) -> None:
         node = self._node

@@ -14,6 +14,7 @@ from arangorep.backup.hot_restore import finish_restore
 from arangorep.backup.jobs import BackupPlaces, remove_checkpoints
 from arangorep.backup.launch import import_at_launch
 from arangorep.backup.log_archive import LogArchiver
+from arangorep.backup.placing import remove_unfinished_import
 from arangorep.backup.runner import TaskRunner
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
@@ -63,6 +64,7 @@ class Node:
         config.check()
         self.config = config
         self.clock: Clock = clock or SystemClock()
+        remove_unfinished_import(config.data_directory)
         if config.launch_import is not None:
             imported = import_at_launch(config.launch_import, config.data_directory, self.clock)
             if imported is not None:

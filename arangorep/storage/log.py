@@ -185,7 +185,7 @@ class OperationLog:
     def restart(self, tick: int) -> None:
         """Forget everything and go on above `tick`: who tails from below is told so."""
         changes = WriteSet()
-        changes.ranges.append((Family.LOG, keys.u64(0), keys.u64(tick)))
+        changes.ranges.append((Family.LOG, keys.u64(0), keys.u64(tick + 1)))
         meta = changes.entries[Family.META]
         meta[keys.LOG_FLOOR] = meta[keys.TREES_VALID] = meta[keys.TICKS] = keys.u64(tick)
         for segment in self.segments:

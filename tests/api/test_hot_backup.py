@@ -136,7 +136,6 @@ def test_labels_are_cleaned(backups: Backups, label: str, cleaned: str) -> None:
     assert list(listed(backups)) == [made["id"]]
 
 
-@pytest.mark.xfail(strict=True, reason="longer names than a file may have: OSError, 500")
 @pytest.mark.parametrize("length", [230, 1000])
 def test_long_labels_are_cut(backups: Backups, length: int) -> None:
     made = create(backups, label="a" * length)
@@ -160,7 +159,6 @@ def test_the_copy_is_a_sound_store(server: ServerThread, backups: Backups, place
     assert " 301 documents" in report.stdout  # one in `_users`
 
 
-@pytest.mark.xfail(strict=True, reason="one of two at once removes the files of the other")
 def test_two_of_one_name_at_once(
     backups: Backups, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +250,6 @@ def test_deleting_twice(backups: Backups) -> None:
     assert refused(backups, "delete", {"id": made})[0] == 404
 
 
-@pytest.mark.xfail(strict=True, reason="backups 3.1: an unknown id in `delete` is 404/14")
 def test_the_number_of_an_unknown_id(backups: Backups) -> None:
     assert refused(backups, "delete", {"id": "nope"}) == (404, 14)
 
@@ -260,25 +257,52 @@ def test_the_number_of_an_unknown_id(backups: Backups) -> None:
 # -- restore ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the note of the first stays: the store starts empty")
-def test_a_second_restore_that_fails_half_way(
-    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before the restart that the first one asked for."""
+def test_a_second_restore_is_refused_before_the_restart(tmp_path: Path, place: Path) -> None:
     with ServerThread(backup_config(tmp_path)) as server, Api(server.url, "_system") as api:
         fill(api, "c", 10)
         made = create(Backups(server.url))["id"]
-    hot_restore.prepare_restore(place.parent, made, "FAILSAFE")
+        server.server.node.services.shut_down = lambda: None
+        wish = {"id": made}
+        assert Backups(server.url).done("POST", "/_admin/backup/restore", wish)["code"] == 200
+        assert refused(Backups(server.url), "restore", wish) == (400, 400)
+    with ServerThread(backup_config(tmp_path)) as again:
+        assert Backups(again.url).done("GET", "/_api/collection/c/count")["count"] == 10
 
+
+def test_a_restore_that_cannot_be_prepared_leaves_nothing(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(hot_restore.shutil, "copy2", fail)
-        with pytest.raises(OSError, match="No space"):
-            hot_restore.prepare_restore(place.parent, made, "FAILSAFE")
+    with ServerThread(backup_config(tmp_path)) as server, Api(server.url, "_system") as api:
+        fill(api, "c", 10)
+        made = create(Backups(server.url))["id"]
+        (place / "FAILSAFE").mkdir()
+        server.server.node.services.shut_down = lambda: None
+        before = files(place.parent)
+        with monkeypatch.context() as patch:
+            patch.setattr(hot_restore, "_copy_synced", fail)
+            assert refused(Backups(server.url), "restore", {"id": made}) == (500, 7002)
+        assert files(place) == sorted([made, "FAILSAFE"])
+        assert files(place.parent) == before
+        api.insert("c", {"_key": "later"})
     with ServerThread(backup_config(tmp_path)) as again:
-        assert Backups(again.url).done("GET", "/_api/collection/c/count")["count"] == 10
+        assert Backups(again.url).done("GET", "/_api/collection/c/count")["count"] == 11
+
+
+def test_a_preparation_that_was_cut_off_is_forgotten(tmp_path: Path, place: Path) -> None:
+    with ServerThread(backup_config(tmp_path)):
+        (place / ".restoring").mkdir(parents=True)
+        (place / ".restoring" / "CURRENT").touch()
+    with ServerThread(backup_config(tmp_path)):
+        assert files(place) == []
+
+
+@pytest.mark.parametrize("word", ["restore", "delete"])
+def test_what_a_restore_has_replaced_is_no_backup(backups: Backups, place: Path, word: str) -> None:
+    (place / "FAILSAFE").mkdir(parents=True)
+    assert refused(backups, word, {"id": "FAILSAFE"})[0] == 404
 
 
 # -- the rest --------------------------------------------------------------------------------------

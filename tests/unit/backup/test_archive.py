@@ -13,28 +13,31 @@ import subprocess
 import tarfile
 import tracemalloc
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import xxhash
 
 from arangorep.backup import archive
+from arangorep.backup import manifest as manifests
 from arangorep.backup.archive import (
     SEAL_BYTES,
     ArchiveWriter,
     Entry,
+    Stopped,
     check_seal,
+    is_sealed,
     read_archive,
     remove_leftovers,
 )
 from arangorep.backup.problems import DumpCorrupt
-from arangorep.codec.json import dumps
 
-Files = list[tuple[str, bytes, int]]
+Files = list[tuple[str, bytes, int | None]]
 
 FILES: Files = [
-    ("metadata.json", b'{"dumpVersion":"A1"}', 0),
-    ("db/c.structure.json", b"{}", 0),
+    ("metadata.json", b'{"dumpVersion":"A1"}', None),
+    ("db/c.structure.json", b"{}", None),
     ("db/c.0.data.json", b'{"_key":"1"}\n' * 40, 40),
     ("db/empty.0.data.json", b"", 0),
 ]
@@ -59,13 +62,12 @@ def drain(path: Path) -> None:
         pass
 
 
-def manifest(files: Files, **changes: Any) -> bytes:
-    entries = [
-        Entry(name, len(data), xxhash.xxh3_64(data).hexdigest(), documents).describe()
+def manifest(files: Files) -> bytes:
+    entries = tuple(
+        Entry(name, len(data), xxhash.xxh3_64(data).hexdigest(), documents).listed()
         for name, data, documents in files
-    ]
-    total = sum(documents for *_, documents in files)
-    return dumps({"entries": entries, "documents": total, "end": True, **changes})
+    )
+    return manifests.encode(manifests.Manifest("a test", "", None, "0", entries))
 
 
 def forge(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
@@ -111,9 +113,28 @@ def test_a_file_from_disk(tmp_path: Path) -> None:
     data = random.Random(1).randbytes(3_000_001)
     (tmp_path / "big").write_bytes(data)
     writer = ArchiveWriter(tmp_path / "a", mode=0o444)
-    writer.add_file("store/big", tmp_path / "big")
+    writer.add_file("store/big", tmp_path / "big", Event())
     writer.finish()
-    assert read(tmp_path / "a") == [("store/big", data, 0)]
+    assert read(tmp_path / "a") == [("store/big", data, None)]
+
+
+def test_nobody_waits_for_a_file_that_is_not_wanted(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(100))
+    writer, stop = ArchiveWriter(tmp_path / "a", mode=0o444), Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        writer.add_file("store/big", tmp_path / "big", stop)
+    writer.abort()
+    assert [path.name for path in tmp_path.iterdir()] == ["big"]
+
+
+def test_what_ends_like_an_archive(tmp_path: Path) -> None:
+    path = write(tmp_path / "a")
+    assert is_sealed(path)
+    whole = path.read_bytes()
+    for other in (whole[:-1], whole + b"x", b"", whole[:40]):
+        path.write_bytes(other)
+        assert not is_sealed(path)
 
 
 def test_long_and_unicode_names(tmp_path: Path) -> None:
@@ -199,6 +220,13 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "absent")
 
 
+def test_what_is_being_written_is_no_leftover(tmp_path: Path) -> None:
+    writer = ArchiveWriter(tmp_path / "a", mode=0o600)
+    remove_leftovers(tmp_path)
+    writer.finish()
+    assert read(tmp_path / "a") == []
+
+
 class FullFile(io.FileIO):
     """A disk that has no room behind the first bytes."""
 
@@ -268,9 +296,6 @@ def test_flipped_contents_do_not_get_past_the_reader(tmp_path: Path) -> None:
         assert [(entry.name, data, entry.documents) for entry, data in found] == FILES
 
 
-@pytest.mark.xfail(
-    strict=True, raises=EOFError, reason="an error while contents are read is the library's"
-)
 def test_a_cut_is_told_to_who_reads_the_contents(tmp_path: Path) -> None:
     path = write(tmp_path / "a", [("big", random.Random(1).randbytes(3_000_000), 0)])
     path.write_bytes(path.read_bytes()[:2_000_000])
@@ -334,9 +359,8 @@ def test_without_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"null", b"[]", b"{", b"{}", manifest(FILES, end=False), manifest(FILES, entries=7),
-        manifest(FILES, entries=[{"name": "x"}]),
-        manifest(FILES, entries=[{"name": "x", "size": "y", "xxh3": "", "documents": 0}]),
+        b"", b"null", b"[]", b"{", b"{}", manifest(FILES)[:-20], manifest(FILES) + b" ",
+        manifest(FILES).replace(b"a test", b"a tesd"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_is_none(tmp_path: Path, data: bytes) -> None:
@@ -390,7 +414,6 @@ def test_what_the_writer_packs_best_is_no_bomb(
     assert len(read(write(tmp_path / "a", files))) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="tarfile reads a pax header of any size into memory")
 def test_a_bomb_in_a_header_is_refused(tmp_path: Path) -> None:
     path, size = tmp_path / "a", 64 << 20
     header = tarfile.TarInfo("x")

@@ -246,13 +246,11 @@ def test_every_filter_refuses_garbage(name: str) -> None:
     assert refusal({name: "\ud800 garbage"}).status == 400
 
 
-@pytest.mark.xfail(strict=True, reason="int() of more than 4300 digits is a ValueError: 500")
 @pytest.mark.parametrize("name", ["limit", "from", "uids"])
 def test_very_long_numbers(name: str) -> None:
     assert refusal({name: "1" * 5000}).status == 400
 
 
-@pytest.mark.xfail(strict=True, reason="the day after the last one is an OverflowError: 500")
 def test_the_last_day_there_is() -> None:
     assert chosen(MIXED, afterEnqueuedAt="9999-12-31") == []
 
@@ -262,7 +260,6 @@ def test_the_first_day_there_is() -> None:
     assert chosen(MIXED, beforeEnqueuedAt="0001-01-01") == []
 
 
-@pytest.mark.xfail(strict=True, reason="more forms than RFC 3339 and a bare date are taken")
 @pytest.mark.parametrize("text", ["2021-W32-4", "20210812", "2021-08-12T12", "2021-08-12T12:00:00"])
 def test_only_the_two_forms_of_dates(text: str) -> None:
     assert refusal({"afterEnqueuedAt": text}).code == "invalid_task_after_enqueued_at"

@@ -146,7 +146,6 @@ def test_too_many_unfinished_are_refused(tasks: TaskStore, monkeypatch: pytest.M
     assert uids(add(tasks, TaskType.SNAPSHOT)) == [3]
 
 
-@pytest.mark.xfail(strict=True, reason="a full queue of dumps cannot be canceled")
 def test_a_full_queue_takes_cancelations(tasks: TaskStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TASKS_MAX", 3)
     add(tasks, *[TaskType.DUMP] * 3)
