@@ -205,6 +205,10 @@ DUMP_LABEL_CHARACTERS_MAX: Final = 1000
 TASK_RETRY_S: Final = 1.0
 """Until it is tried again to note what became of a task."""
 
+IMPORT_SORTERS: Final = 2
+IMPORT_SORTERS_FROM_BYTES: Final = 1024 * 1024
+"""Processes that sort documents of an import, and from which size of a piece on."""
+
 ARCHIVE_RATIO_MAX: Final = 300
 ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
 """An archive that unpacks to more than its size times this, and these bytes, is refused."""

@@ -66,10 +66,14 @@ def build_store(path: Path, documents: int, collection: str = COLLECTION) -> Non
     store.close()
 
 
+MEMORY = Path("/dev/shm")
+
+
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A directory that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="arangorep-bench-"))
+def scratch(*, in_memory: bool = False) -> Iterator[Path]:
+    """A directory that is gone afterwards; `in_memory` where there is such a file system."""
+    place = MEMORY if in_memory and MEMORY.is_dir() else None
+    path = Path(tempfile.mkdtemp(prefix="arangorep-bench-", dir=place))
     try:
         yield path
     finally:

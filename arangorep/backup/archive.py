@@ -8,24 +8,28 @@ changed is refused with the name of the entry that is wrong. All of it blocks: f
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import gzip
 import io
 import os
+import sys
 import tarfile
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self, cast
 
 import xxhash
+import zstandard
 
 from arangorep import __version__
 from arangorep.backup import manifest
 from arangorep.backup.files import sync_directory
 from arangorep.backup.layout import MANIFEST
+from arangorep.backup.packing import ZSTD_WINDOW_BYTES_MAX, Packer
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.codec.json import loads
 from arangorep.errors import ArangoError
@@ -52,8 +56,9 @@ METADATA = "metadata.json"
 """The first entry; what it holds is up to the kind of archive."""
 METADATA_BYTES_MAX = 1024 * 1024
 PARTIAL = ".partial"
-GZIP_LEVEL = 1
+PACKING_LEVEL = 1
 COPY_BYTES = 1024 * 1024
+SEND_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -72,85 +77,150 @@ class Entry:
 
 
 class ArchiveWriter:
-    """Writes one archive. End it with `finish` or `abort`. Errors: `OSError`."""
+    """Writes one archive. End it with `finish` or `abort`. Errors: `OSError`.
 
-    def __init__(self, path: Path, *, mode: int, level: int = GZIP_LEVEL) -> None:
-        """`level` 0 keeps the format and packs nothing."""
+    `packing` is `gzip`, `zstd` or `none`.
+    """
+
+    def __init__(self, path: Path, *, mode: int, packing: str = "gzip") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._mode = path, mode
+        self._path, self._mode, self._packing = path, mode, packing
         self._partial = path.parent / f".{path.name}{PARTIAL}"
         self._partial.unlink(missing_ok=True)
-        descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.fdopen(descriptor, "wb", COPY_BYTES)
         # by this `remove_leftovers` of another server sees that somebody is at work
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        self._packer = gzip.GzipFile(
-            fileobj=self._file, mode="wb", compresslevel=level, filename="", mtime=0
-        )
-        self._tar = tarfile.open(  # noqa: SIM115  # closed by `finish`
-            fileobj=self._packer, mode="w|", format=tarfile.PAX_FORMAT
-        )
+        self._packer = Packer(packing, PACKING_LEVEL)
+        self._digest = xxhash.xxh3_64()
+        self._size = self._sent = 0
         self._entries: list[Entry] = []
 
     def add(self, name: str, pieces: Sequence[bytes], documents: int | None = None) -> None:
         """Add a file that is in memory."""
-        digest = xxhash.xxh3_64()
-        for piece in pieces:
-            digest.update(piece)
-        size = sum(map(len, pieces))
-        self._tar.addfile(_header(name, size), _Pieces(pieces))
+        # one long call at a time: between short ones this thread would wait for its turn with the
+        # one that reads, and neither would get on
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        digest, size = xxhash.xxh3_64(data), len(data)
+        self._pack(_header(name, size))
+        self._pack(data)
+        self._pack(_padding(size))
         self._entries.append(Entry(name, size, digest.hexdigest(), documents))
 
     def add_file(self, name: str, path: Path, stop: threading.Event) -> None:
-        """Add a file from disk. Errors: `Stopped` as soon as `stop` is set."""
-        with path.open("rb") as source:
-            size = os.fstat(source.fileno()).st_size
-            hashed = _Hashed(source, [name], stop)
-            self._tar.addfile(_header(name, size), hashed)
-            self._entries.append(Entry(name, size, hashed.finish(name, size)))
+        """Add a file from disk. Errors: `Stopped` soon after `stop` is set."""
+        digest, size = xxhash.xxh3_64(), path.stat().st_size
+        self._pack(_header(name, size))
+        with path.open("rb", buffering=0) as source:
+            left = size
+            while left and (piece := source.read(min(left, COPY_BYTES))):
+                if stop.is_set():
+                    raise Stopped
+                digest.update(piece)
+                self._pack(piece)
+                left -= len(piece)
+        if left:
+            raise OSError(errno.EIO, "a file became shorter while it was read", str(path))
+        self._pack(_padding(size))
+        self._entries.append(Entry(name, size, digest.hexdigest()))
+
+    def _pack(self, data: bytes) -> None:
+        self._write(self._packer.feed(data))
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+        if self._size - self._sent >= SEND_BYTES:
+            # the disk starts on them now; `finish` would have to wait for all of them at once
+            self._file.flush()
+            _send_to_disk(self._file.fileno(), self._sent, self._size - self._sent)
+            self._sent = self._size
 
     def finish(self, *, created: str = "", server_id: str | None = None, tick: str = "0") -> int:
         """Add the manifest, bring everything to the disk, give it its name; returns the size."""
         entries = tuple(entry.listed() for entry in self._entries)
         tool = f"arangorep {__version__}"
-        data = manifest.encode(manifest.Manifest(tool, created, server_id, tick, entries))
-        self._tar.addfile(_header(MANIFEST, len(data)), io.BytesIO(data))
-        self._tar.close()
-        self._packer.close()
-        self._file.flush()
-        self._file.write(_seal(_digest_of(self._partial)))
+        listed = manifest.encode(manifest.Manifest(tool, created, server_id, tick, entries))
+        self.add(MANIFEST, [listed])
+        self._pack(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(self._packer.finish())
+        self._write(_seal(self._packing, self._digest.digest()))
         self._file.flush()
         os.fchmod(self._file.fileno(), self._mode)
         os.fsync(self._file.fileno())
-        size = self._file.tell()
         self._file.close()
         os.replace(self._partial, self._path)
         sync_directory(self._path.parent)
-        return size
+        return self._size
 
     def abort(self) -> None:
         """Leave nothing behind. Twice does no harm."""
-        for part in (self._tar, self._packer, self._file):
-            with contextlib.suppress(OSError, ValueError):
-                part.close()
+        with contextlib.suppress(OSError, ValueError):
+            self._file.close()
         self._partial.unlink(missing_ok=True)
 
 
-def _seal(digest: bytes) -> bytes:
-    """An empty member of the gzip format that carries the hash of all bytes before it.
+def _send_to_disk(descriptor: int, start: int, size: int) -> None:
+    """Begin to write pages out, without waiting, and do not keep them: nobody reads them soon."""
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
-    Packed data may be changed so that they unpack to the same; tools that unpack skip this.
+
+# -- the seal --------------------------------------------------------------------------------------
+
+
+def _seal(packing: str, digest: bytes) -> bytes:
+    """The hash of all bytes before it, in a form that tools which unpack skip.
+
+    Packed data may be changed so that they unpack to the same. For gzip it is an empty member with
+    the hash in an extra field; otherwise a frame of zstd that is to be skipped.
     """
     field = b"AR" + len(digest).to_bytes(2, "little") + digest
-    head = b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff" + len(field).to_bytes(2, "little")
+    size = len(field)
+    if packing != "gzip":
+        return b"\x50\x2a\x4d\x18" + size.to_bytes(4, "little") + field
+    head = b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff" + size.to_bytes(2, "little")
     return head + field + b"\x03\x00" + bytes(8)
 
 
-SEAL_BYTES = len(_seal(bytes(8)))
-SEAL_HASH_AT = _seal(b"\x55" * 8).index(b"\x55" * 8)
+HASH_MARK = b"AR\x08\x00"
 
 
-def _digest_of(path: Path, *, without: int = 0) -> bytes:
+def _packing_of(path: Path) -> str:
+    with path.open("rb") as source:
+        magic = source.read(4)
+    if magic[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
+
+
+def _seal_bytes(path: Path) -> int:
+    return len(_seal(_packing_of(path), bytes(8)))
+
+
+def _tail(path: Path) -> bytes:
+    """What stands where the seal should."""
+    with path.open("rb") as source:
+        source.seek(max(0, path.stat().st_size - _seal_bytes(path)))
+        return source.read()
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends like an archive that was written to its end; nothing else is read."""
+    tail = _tail(path)
+    at = tail.find(HASH_MARK) + len(HASH_MARK)
+    return tail == _seal(_packing_of(path), tail[at : at + 8])
+
+
+def check_seal(path: Path) -> None:
+    """Errors: `DumpCorrupt` when any byte of the file is not what was written."""
+    digest = _digest_of(path, without=_seal_bytes(path))
+    if _tail(path) != _seal(_packing_of(path), digest):
+        raise DumpCorrupt("the archive", "is cut off or was changed")
+
+
+def _digest_of(path: Path, *, without: int) -> bytes:
     """The hash of a file's bytes, but for some at its end."""
     digest, left = xxhash.xxh3_64(), path.stat().st_size - without
     with path.open("rb") as source:
@@ -160,45 +230,14 @@ def _digest_of(path: Path, *, without: int = 0) -> bytes:
     return digest.digest()
 
 
-def is_sealed(path: Path) -> bool:
-    """Whether a file ends like an archive that was written to its end; nothing else is read."""
-    with path.open("rb") as source:
-        source.seek(max(0, path.stat().st_size - SEAL_BYTES))
-        seal = source.read()
-    return seal == _seal(seal[SEAL_HASH_AT : SEAL_HASH_AT + 8])
-
-
-def check_seal(path: Path) -> None:
-    """Errors: `DumpCorrupt` when any byte of the file is not what was written."""
-    with path.open("rb") as source:
-        source.seek(max(0, path.stat().st_size - SEAL_BYTES))
-        seal = source.read()
-    if seal != _seal(_digest_of(path, without=SEAL_BYTES)):
-        raise DumpCorrupt("the archive", "is cut off or was changed")
-
-
-class _Pieces(io.RawIOBase):
-    """Pieces in memory as a file to be read once; none of them is joined."""
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._pieces = [memoryview(piece) for piece in reversed(pieces)]
-
-    def read(self, size: int = -1) -> bytes:
-        wanted, parts = size, []
-        while self._pieces and wanted:
-            piece = self._pieces.pop()
-            if len(piece) > wanted:
-                self._pieces.append(piece[wanted:])
-                piece = piece[:wanted]
-            wanted -= len(piece)
-            parts.append(piece)
-        return b"".join(parts)
-
-
-def _header(name: str, size: int) -> tarfile.TarInfo:
+def _header(name: str, size: int) -> bytes:
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o600
-    return header
+    return header.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def remove_leftovers(directory: Path) -> None:
@@ -223,8 +262,8 @@ def read_archive(path: Path) -> Iterator[tuple[Entry, Readable]]:
     place, room = ["the archive"], _room(path)
     with (
         _translated(place),
-        gzip.open(path, "rb") as packed,
-        tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header) as tar,
+        contextlib.closing(_open(path)) as packed,
+        tarfile.open(fileobj=packed, mode="r|", bufsize=COPY_BYTES, tarinfo=_Header) as tar,
     ):
         for header in tar:
             place[0] = name = _checked_name(header)
@@ -237,7 +276,7 @@ def read_archive(path: Path) -> Iterator[tuple[Entry, Readable]]:
             if name == MANIFEST:
                 found = manifest.decode(content.read(ARCHIVE_MANIFEST_BYTES_MAX))
                 _compare(found.entries, seen)
-                _expect_end(tar, packed)
+                _expect_end(tar)
                 return
             entry, hashed = Entry(name, header.size, ""), _Hashed(content, place)
             yield entry, hashed
@@ -246,12 +285,47 @@ def read_archive(path: Path) -> Iterator[tuple[Entry, Readable]]:
     raise DumpCorrupt(MANIFEST, "is missing: the archive is not complete")
 
 
+def _open(path: Path) -> BinaryIO:
+    """The tar within, to be read once."""
+    packing = _packing_of(path)
+    if packing == "gzip":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    file = path.open("rb")
+    if packing == "none":
+        return cast(BinaryIO, _Front(file, path.stat().st_size - _seal_bytes(path)))
+    context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES_MAX)
+    return cast(BinaryIO, context.stream_reader(file, read_across_frames=True))
+
+
+class _Front(io.RawIOBase):
+    """A file without its last bytes."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._left = file, size
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextlib.contextmanager
 def _translated(place: list[str]) -> Iterator[None]:
     """Errors: `DumpCorrupt` for what the libraries find, naming the entry that is being read."""
     try:
         yield
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+    except (
+        tarfile.TarError,
+        gzip.BadGzipFile,
+        EOFError,
+        zlib.error,
+        zstandard.ZstdError,
+        ValueError,
+    ) as error:
         raise DumpCorrupt(place[0], f"the archive is cut off or damaged here: {error}") from None
 
 
@@ -291,11 +365,12 @@ def _room(path: Path) -> int:
     return path.stat().st_size * ARCHIVE_RATIO_MAX + ARCHIVE_FREE_BYTES
 
 
-def _expect_end(tar: tarfile.TarFile, packed: Readable) -> None:
+def _expect_end(tar: tarfile.TarFile) -> None:
     """Errors: `DumpCorrupt` for anything behind the manifest."""
     if tar.next() is not None:
         raise DumpCorrupt(MANIFEST, "is not the last entry")
-    while padding := packed.read(COPY_BYTES):  # also checks the sum at the end of the packed data
+    rest = cast(Readable, tar.fileobj)  # what the library has read ahead is there too
+    while padding := rest.read(COPY_BYTES):  # also checks the sum at the end of the packed data
         if padding.strip(b"\0"):
             raise DumpCorrupt(MANIFEST, "data follow the last entry")
 
@@ -314,16 +389,12 @@ def _checked_name(header: tarfile.TarInfo) -> str:
 class _Hashed(io.RawIOBase):
     """The content of an entry, hashed while it is read."""
 
-    def __init__(
-        self, content: Readable, place: list[str], stop: threading.Event | None = None
-    ) -> None:
-        self._content, self._place, self._stop = content, place, stop
+    def __init__(self, content: Readable, place: list[str]) -> None:
+        self._content, self._place = content, place
         self._digest = xxhash.xxh3_64()
         self._size = 0
 
     def read(self, size: int = -1) -> bytes:
-        if self._stop is not None and self._stop.is_set():
-            raise Stopped
         with _translated(self._place):
             data = self._content.read(size)
         self._digest.update(data)

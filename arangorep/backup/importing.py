@@ -14,6 +14,7 @@ from typing import Any
 from arangorep.backup import layout
 from arangorep.backup.archive import (
     METADATA,
+    Entry,
     Readable,
     check_seal,
     parse_metadata,
@@ -26,17 +27,21 @@ from arangorep.backup.loader import DumpLoader
 from arangorep.backup.packing import line_blocks
 from arangorep.backup.placing import claimed, discard, place_for, take_place
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
+from arangorep.backup.sorting import Sorters
 from arangorep.clock import Clock
 from arangorep.codec.json import loads
 from arangorep.data.databases import ensure_system_database
 from arangorep.errors import ArangoError, StartupError
-from arangorep.limits import DUMP_PART_BYTES
+from arangorep.limits import LOAD_BYTES
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.keys import TASK, after
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
 
+READABLE = {"dumpVersion": ("A1",), "snapshotVersion": ("S1",)}
 READ_BYTES = 1024 * 1024
+PIECE_BYTES = LOAD_BYTES + LOAD_BYTES // 16
+"""Half of a data file of ours and a little more, so that no small piece is left over."""
 
 Advance = Callable[[int], None]
 
@@ -67,7 +72,7 @@ def _check_lines(name: str, content: Readable) -> int:
     """Number of documents; each line must be an object with a key."""
     count = 0
     for lines in _blocks(content):
-        for line in lines:
+        for line in lines.removesuffix(b"\n").split(b"\n"):
             try:
                 value = loads(line)
             except ArangoError as error:
@@ -78,14 +83,17 @@ def _check_lines(name: str, content: Readable) -> int:
     return count
 
 
-def _blocks(content: Readable) -> Iterator[list[bytes]]:
-    """Lines of a data file, some megabytes at a time."""
+def _blocks(content: Readable) -> Iterator[bytes]:
+    """Whole lines of a data file, some megabytes at a time."""
     rest = b""
-    while piece := content.read(DUMP_PART_BYTES):
-        *lines, rest = (rest + piece).split(b"\n")
-        yield lines
+    while piece := content.read(PIECE_BYTES):
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield rest + piece[:end]
+            rest = b""
+        rest += piece[end:]
     if rest:
-        yield [rest]
+        yield rest
 
 
 # -- putting in place ------------------------------------------------------------------------------
@@ -133,10 +141,11 @@ def _import(path: Path, directory: Path, build: Callable[[Path], dict[str, Any]]
 
 
 def _unpack_store(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str, Any]:
-    metadata = _checked(path, "snapshotVersion", "S1", "snapshot")
-    for entry, content in read_archive(path):
+    metadata: dict[str, Any] = {}
+    for entry, content in _entries(path):
         folder, _, name = entry.name.partition("/")
-        if entry.name == METADATA:
+        if not metadata:
+            metadata = _checked_metadata(entry, content, "snapshotVersion", "snapshot")
             continue
         if folder + "/" != STORE_FOLDER or not name or "/" in name:
             raise DumpCorrupt(entry.name, "does not belong to a snapshot")
@@ -153,9 +162,17 @@ def _unpack_store(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[s
     return metadata
 
 
-def _checked(path: Path, member: str, version: str, what: str) -> dict[str, Any]:
-    metadata = verify_archive(path)
-    if metadata.get(member) != version:
+def _entries(path: Path) -> Iterator[tuple[Entry, Readable]]:
+    """Of an archive that is whole. Errors: `DumpCorrupt`, `DumpNotFound`."""
+    if not path.is_file():
+        raise DumpNotFound(f"{path} is no file")
+    check_seal(path)
+    yield from read_archive(path)
+
+
+def _checked_metadata(entry: Entry, content: Readable, member: str, what: str) -> dict[str, Any]:
+    metadata = parse_metadata(entry.name, content)
+    if metadata.get(member) not in READABLE[member]:
         raise DumpCorrupt(METADATA, f"is not that of a {what} that this version reads")
     return metadata
 
@@ -179,18 +196,13 @@ def _load_dump(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str,
     is_directory = path.is_dir()
     if is_directory:
         check_directory(path)
-        metadata: dict[str, Any] = {}
-    else:
-        metadata = _checked(path, "dumpVersion", "A1", "dump")
     store = Store(RocksEngine(beside), clock)
     try:
         ensure_system_database(store)
-        loader = DumpLoader(store)
-        if is_directory:
-            _read_directory(path, loader)
-        else:
-            _read_dump(path, loader)
-        loader.finish()
+        with Sorters() as sorters:
+            loader = DumpLoader(store, sorters)
+            metadata = _read_directory(path, loader) if is_directory else _read_dump(path, loader)
+            loader.finish()
         if "tick" in metadata:
             store.start_anew(max(store.log.last_tick, int(metadata["tick"])))
         go_on(store, metadata)
@@ -200,10 +212,13 @@ def _load_dump(path: Path, beside: Path, clock: Clock, go_on: GoOn) -> dict[str,
     return metadata
 
 
-def _read_dump(path: Path, loader: DumpLoader) -> None:
-    for entry, content in read_archive(path):
+def _read_dump(path: Path, loader: DumpLoader) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    for entry, content in _entries(path):
         folder, _, name = entry.name.rpartition("/")
-        if name == layout.DUMP_JSON:
+        if not metadata:
+            metadata = _checked_metadata(entry, content, "dumpVersion", "dump")
+        elif name == layout.DUMP_JSON:
             head = layout.parse_dump_json(content.read(), entry.name)
             loader.database(folder, head.name or folder)
         elif name.endswith(layout.STRUCTURE):
@@ -212,19 +227,21 @@ def _read_dump(path: Path, loader: DumpLoader) -> None:
             loader.view(folder, layout.parse_view(content.read(), entry.name))
         elif name.endswith(layout.DATA):
             for lines in _blocks(content):
-                loader.documents(lines)
+                loader.documents(entry.name, lines)
+    return metadata
 
 
-def _read_directory(path: Path, loader: DumpLoader) -> None:
+def _read_directory(path: Path, loader: DumpLoader) -> dict[str, Any]:
+    """There is no metadata in a directory that arangodump wrote."""
     dump = read_directory(path)
     for database in dump.databases:
-        folder = database.directory
+        folder, enveloped = database.directory, database.head.has_envelopes
         loader.database(folder, database.head.name or folder or "_system")
         for files in database.collections:
             loader.collection(folder, files.structure)
             for file in files.data:
-                for block in line_blocks(dump.pieces(file), DUMP_PART_BYTES, file):
-                    lines = block.split(b"\n")
-                    loader.documents(lines, in_envelopes=database.head.has_envelopes)
+                for lines in line_blocks(dump.pieces(file), LOAD_BYTES, file):
+                    loader.documents(file, lines, in_envelopes=enveloped)
         for view in database.views:
             loader.view(folder, view)
+    return {}

@@ -7,17 +7,20 @@ thread, one part ahead. Whatever ends a job early, no file of it is left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arangorep.backup.archive import GZIP_LEVEL, METADATA, ArchiveWriter, read_metadata
-from arangorep.backup.dumping import Dump, DumpOptions, Part
+from arangorep.backup.archive import METADATA, ArchiveWriter, read_metadata
+from arangorep.backup.dumping import Dump, DumpOptions
 from arangorep.backup.files import sync_directory
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.clock import Clock, iso_time
@@ -30,6 +33,7 @@ DUMP_MODE = 0o600
 SNAPSHOT_MODE = 0o444
 SNAPSHOT_VERSION = "S1"
 STORE_FOLDER = "store/"
+PARTS_AHEAD = 2
 CHECKPOINTS = "backups"
 CHECKPOINT_PREFIX = ".checkpoint-"
 
@@ -52,13 +56,20 @@ class BackupPlaces:
         return self.data / CHECKPOINTS
 
 
+async def _ended(*running: asyncio.Future[Any]) -> None:
+    """Wait for work that cannot be interrupted, however often the waiting is cancelled."""
+    while not all(one.done() for one in running):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(running)
+
+
 async def in_thread(work: Callable[[], Any]) -> Any:
     """Run blocking work in a thread and wait for its end even when cancelled."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.gather(running, return_exceptions=True)
+        await _ended(running)
         raise
 
 
@@ -73,10 +84,10 @@ async def to_the_end(work: Callable[[], Any], stop: threading.Event | None = Non
     except asyncio.CancelledError:
         if stop is not None:
             stop.set()
-        outcome: Any = (await asyncio.gather(running, return_exceptions=True))[0]
-        if isinstance(outcome, BaseException):
+        await _ended(running)
+        if running.exception() is not None:
             raise
-        return outcome
+        return running.result()
 
 
 async def write_dump(
@@ -88,7 +99,7 @@ async def write_dump(
     clock: Clock,
     version: str,
     advance: Advance,
-    is_packed: bool = True,
+    packing: str = "gzip",
 ) -> dict[str, Any]:
     """Write `<dumps>/<uid>.dump`; returns path, size, tick and number of documents.
 
@@ -97,9 +108,8 @@ async def write_dump(
     path = places.dumps / f"{uid}.dump"
     dump = Dump(store, options, uid=uid, wall_us=clock.wall_us(), version=version)
     made: list[ArchiveWriter] = []
-    level = GZIP_LEVEL if is_packed else 0
     try:
-        await in_thread(lambda: made.append(ArchiveWriter(path, mode=DUMP_MODE, level=level)))
+        await in_thread(lambda: made.append(ArchiveWriter(path, mode=DUMP_MODE, packing=packing)))
         await _write_parts(dump, made[0], advance)
         size = await to_the_end(partial(made[0].finish, **_manifest_head(dump.metadata)))
     except BaseException:
@@ -118,34 +128,36 @@ async def write_dump(
 
 
 async def _write_parts(dump: Dump, writer: ArchiveWriter, advance: Advance) -> None:
-    """Read the next part while the last one is written."""
-    writing: Awaitable[Any] | None = None
+    """Read the next parts while others are written, in a thread of their own."""
+    loop = asyncio.get_running_loop()
+    written: deque[asyncio.Future[None]] = deque()
+    thread = ThreadPoolExecutor(1)
     try:
         for part in dump.parts():
             if part is None:
                 await give_turn()
                 continue
-            if writing is not None:
-                await writing
-            writing = asyncio.ensure_future(in_thread(partial(_add, writer, part)))
+            if len(written) == PARTS_AHEAD:
+                await asyncio.shield(written[0])
+                written.popleft()
+            adding = partial(writer.add, part.name, part.pieces, part.documents)
+            written.append(loop.run_in_executor(thread, adding))
             progress = dump.progress
             advance({
                 "collection": progress.collection,
                 "documents": progress.documents,
                 "documentsTotal": progress.documents_total,
             })  # fmt: skip
+        for one in written:
+            await asyncio.shield(one)
     finally:
-        if writing is not None:
-            await asyncio.shield(asyncio.gather(writing))
+        await _ended(*written)
+        thread.shutdown(wait=False)
 
 
 def _manifest_head(metadata: dict[str, Any]) -> dict[str, str]:
     created = metadata.get("dumpDate") or metadata["snapshotDate"]
     return {"created": created, "server_id": metadata["serverId"], "tick": metadata["tick"]}
-
-
-def _add(writer: ArchiveWriter, part: Part) -> None:
-    writer.add(part.name, part.pieces, part.documents)
 
 
 # -- snapshots -------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ put one by one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import numpy as np
 
 from arangorep.backup import layout
 from arangorep.backup.problems import DumpCorrupt
+from arangorep.backup.sorting import Sorters
 from arangorep.codec.json import loads
 from arangorep.data.collections import restore_collection
 from arangorep.data.databases import create_database
@@ -24,10 +27,9 @@ from arangorep.data.replica import ReplicaWriter
 from arangorep.data.restoring import RESTORED, content_of, document_of, removed_key
 from arangorep.data.transactions import Transaction
 from arangorep.data.views import restore_view
-from arangorep.errors import CorruptedJson, InvalidResponse
+from arangorep.errors import ArangoError, CorruptedJson
 from arangorep.follower.lines import from_values
-from arangorep.follower.load_worker import prepare
-from arangorep.limits import IMPORT_ROWS_PER_COMMIT
+from arangorep.limits import IMPORT_ROWS_PER_COMMIT, IMPORT_SORTERS
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Family
 from arangorep.storage.keys import after
@@ -45,6 +47,16 @@ class _Left:
     views: list[tuple[Database, dict[str, Any]]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Lines on their way into sorted files. `entry` is the file of the dump they stand in."""
+
+    entry: str
+    lines: bytes
+    files: dict[Family, Path]
+    answer: Callable[[], dict[str, Any]]
+
+
 @dataclass(slots=True)
 class _Filling:
     """The collection whose documents are being read."""
@@ -56,6 +68,8 @@ class _Filling:
     """First and last key of each sorted file."""
     may_overlap: bool = False
     """Whether documents came another way, so that the spans do not tell all keys."""
+    pieces: deque[_Piece] = field(default_factory=deque)
+    """What is being sorted, in order."""
 
     def overlaps(self) -> bool:
         """Whether one key may stand in two of the files."""
@@ -65,10 +79,14 @@ class _Filling:
 
 
 class DumpLoader:
-    """Fills a new store with what a dump holds, in the order in which it holds it."""
+    """Fills a new store with what a dump holds, in the order in which it holds it.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    Documents are cut, not parsed: whoever calls has seen to it that they are what was dumped.
+    Errors everywhere: `DumpCorrupt`, `OSError`.
+    """
+
+    def __init__(self, store: Store, sorters: Sorters) -> None:
+        self._store, self._sorters = store, sorters
         self._databases: dict[str, Database] = {}
         self._filling: _Filling | None = None
         self._left = _Left()
@@ -94,18 +112,56 @@ class DumpLoader:
         """Remember a view."""
         self._left.views.append((self._databases[folder], definition))
 
-    def documents(self, lines: list[bytes], *, in_envelopes: bool = False) -> None:
-        """Store documents of the collection that was named last. Errors: 400/600; 500/1401."""
-        if self._filling is None:
-            raise DumpCorrupt("a data file", "stands before its structure")
-        lines = [line for line in lines if line.strip()]
-        if lines and (in_envelopes or not self._load(self._filling, lines)):
-            self._filling.may_overlap = True
-            for start in range(0, len(lines), IMPORT_ROWS_PER_COMMIT):
-                self._put(self._filling, lines[start : start + IMPORT_ROWS_PER_COMMIT])
+    def documents(self, entry: str, lines: bytes, *, in_envelopes: bool = False) -> None:
+        """Store documents of the collection that was named last; whole lines of one file."""
+        filling = self._filling
+        if filling is None:
+            raise DumpCorrupt(entry, "stands before its structure")
+        if self._store.engine.load_directory is None or in_envelopes:
+            self._take_all(filling)
+            self._put(filling, entry, lines)
+            return
+        while len(filling.pieces) > IMPORT_SORTERS:
+            self._take(filling)
+        files = self._files(self._store.engine.load_directory)
+        task = _task(filling.collection, files)
+        lines = lines if lines.endswith(b"\n") else lines + b"\n"
+        answer = self._sorters.submit(task, lines)
+        filling.pieces.append(_Piece(entry, lines, files, answer))
 
-    def _put(self, filling: _Filling, lines: list[bytes]) -> None:
-        """Store documents one by one; a revision that cannot be kept becomes a new one.
+    def _files(self, directory: Path) -> dict[Family, Path]:
+        directory.mkdir(exist_ok=True)
+        self._numbers += 1
+        return {
+            family: directory / f"{self._numbers}.{name}.sst"
+            for family, name in ((Family.DOCUMENTS, "documents"), (Family.PRIMARY, "primary"))
+        }
+
+    def _take_all(self, filling: _Filling) -> None:
+        while filling.pieces:
+            self._take(filling)
+
+    def _take(self, filling: _Filling) -> None:
+        """Take over the oldest piece; what cannot be loaded is put."""
+        piece = filling.pieces.popleft()
+        answer = piece.answer()
+        if not self._load(filling, piece, answer):
+            for file in piece.files.values():
+                file.unlink(missing_ok=True)
+            self._put(filling, piece.entry, piece.lines)
+
+    def _put(self, filling: _Filling, entry: str, lines: bytes) -> None:
+        """Store documents one by one."""
+        filling.may_overlap = True
+        found = [line for line in lines.split(b"\n") if line.strip()]
+        for start in range(0, len(found), IMPORT_ROWS_PER_COMMIT):
+            try:
+                self._put_some(filling, found[start : start + IMPORT_ROWS_PER_COMMIT])
+            except ArangoError as error:
+                raise DumpCorrupt(entry, error.message) from None
+
+    def _put_some(self, filling: _Filling, lines: list[bytes]) -> None:
+        """One transaction. A revision that cannot be kept becomes a new one.
 
         It cannot where another document has it, as shards of a cluster hand them out independently
         of each other, and where it is from before the time that revisions tell.
@@ -129,39 +185,28 @@ class DumpLoader:
                 renewed.insert(document_of(item))
         transaction.commit()
 
-    def _load(self, filling: _Filling, lines: list[bytes]) -> bool:
+    def _load(self, filling: _Filling, piece: _Piece, done: dict[str, Any]) -> bool:
         """Hand sorted files to the store; False when the documents are not plain new ones."""
         store, collection = self._store, filling.collection
-        directory = store.engine.load_directory
-        if directory is None:
-            return False
-        directory.mkdir(exist_ok=True)
-        files = {
-            family: directory / f"{self._numbers}.{name}.sst"
-            for family, name in ((Family.DOCUMENTS, "documents"), (Family.PRIMARY, "primary"))
-        }
-        self._numbers += 1
-        try:
-            done = prepare(_task(collection, files), b"\n".join([*lines, b""]))
-        except InvalidResponse:
-            done = {}
         revisions = np.frombuffer(done.get("revisions", b""), dtype=">u8").astype(np.uint64)
-        accepts = collection.state.tree.accepts
-        if not len(revisions) or not (accepts(int(revisions[0])) and accepts(int(revisions[-1]))):
-            for file in files.values():
-                file.unlink(missing_ok=True)
+        counters, accepts = collection.state.counters, collection.state.tree.accepts
+        if not len(revisions):
+            return False
+        first, last = int(revisions[0]), int(revisions[-1])
+        is_above = not counters.count or first > counters.revision
+        if not is_above or not (accepts(first) and accepts(last)):
             return False
         if not filling.is_loading:
             store.begin_load(collection)
             filling.is_loading = True
         filling.spans.append((done["first"], done["last"]))
-        store.observe_revision(int(revisions[-1]))
+        store.observe_revision(last)
         store.load(
             collection,
-            files,
+            piece.files,
             revisions,
             largest_bytes=done["largest"],
-            last_value=done["last_value"],
+            last_value=max(done["last_value"], counters.last_value),
         )
         return True
 
@@ -170,6 +215,7 @@ class DumpLoader:
         filling = self._filling
         if filling is None:
             return
+        self._take_all(filling)
         if filling.is_loading:
             self._store.end_load(filling.collection)
         if filling.overlaps() and self._keys_of(filling.collection) != filling.collection.count:
@@ -204,15 +250,14 @@ def _revision_of(document: dict[str, Any]) -> int:
 
 
 def _task(collection: Collection, files: dict[Family, Path]) -> dict[str, Any]:
-    """What `load_worker.prepare` is told."""
-    counters, options = collection.state.counters, collection.info.key_options
+    """What `load_worker.prepare` is told. Whether pieces follow each other is seen later."""
     return {
         "name": collection.name_json,
         "is_checked": False,
-        "after": counters.revision if counters.count else 0,
+        "after": 0,
         "prefix": collection.prefix,
         "documents": str(files[Family.DOCUMENTS]),
         "primary": str(files[Family.PRIMARY]),
-        "keys": {n: getattr(options, n) for n in options.__slots__},
-        "last_value": counters.last_value,
+        "keys": asdict(collection.info.key_options),
+        "last_value": collection.state.counters.last_value,
     }

@@ -27,7 +27,7 @@ GZIP_LEVEL: Final = 6
 ZSTD_LEVEL: Final = 3
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
-_ZSTD_WINDOW_MAX: Final = 128 * 1024 * 1024
+ZSTD_WINDOW_BYTES_MAX: Final = 128 * 1024 * 1024
 _ZSTD_STEP: Final = 1024
 """zstd makes a block of 128 KiB of four bytes at best, so a step unpacks to 32 MiB at most."""
 
@@ -47,15 +47,15 @@ class _Engine(Protocol):
 
 
 class Packer:
-    """Packs one file. `feed` and `finish` return what is ready."""
+    """Packs one file. `feed` and `finish` return what is ready. `level` 1 is the fastest."""
 
-    def __init__(self, packing: str) -> None:
+    def __init__(self, packing: str, level: int | None = None) -> None:
         self._engine: _Engine | None = None
         if packing == "gzip":
-            self._engine = zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_WINDOW)
+            self._engine = zlib.compressobj(level or GZIP_LEVEL, wbits=_GZIP_WINDOW)
         elif packing == "zstd":
             # the checksum finds flipped bytes also where there is no manifest, as gzip's does
-            engine = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+            engine = zstandard.ZstdCompressor(level=level or ZSTD_LEVEL, write_checksum=True)
             self._engine = engine.compressobj()
         elif packing != "none":
             raise ValueError(f"unknown packing '{packing}'")
@@ -148,7 +148,7 @@ def _gunzip(chunks: Iterable[bytes], entry: str) -> Iterator[bytes]:
 
 def _unzstd(chunks: Iterable[bytes], entry: str) -> Iterator[bytes]:
     """Any number of zstd frames (RFC 8878)."""
-    dctx = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX)
+    dctx = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES_MAX)
     engine = dctx.decompressobj()
     for chunk in chunks:
         for start in range(0, len(chunk), _ZSTD_STEP):

@@ -222,7 +222,7 @@ class TaskRunner:
             clock=self._clock,
             version=self._version,
             advance=self._advance,
-            is_packed=first.details.get("compression") != "none",
+            packing=first.details.get("compression", "gzip"),
         )
 
     def _advance(self, progress: dict[str, Any]) -> None:

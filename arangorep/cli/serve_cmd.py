@@ -39,6 +39,13 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt; other C libraries ignore or lack them."""
 KEPT_BYTES = 64 * 1024 * 1024
 
+SWITCH_INTERVAL_S = 0.000_05
+"""A thread that waits for the interpreter asks for it after so long.
+
+The event loop gives it away for microseconds at each of its turns, and each time the waiting thread
+begins to wait anew: with Python's 5 ms, threads that pack or sync starve while a dump is read.
+"""
+
 LOG_LEVELS = ["debug", "info", "warning", "error"]
 
 
@@ -294,6 +301,7 @@ async def _serve_once(config: Config) -> bool:
         loop.add_signal_handler(number, stop.set)
     async with Server(config) as server:
         _keep_freed_memory()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         # what lives now lives long: keep the collector from walking it again and again
         gc.collect()
         gc.freeze()

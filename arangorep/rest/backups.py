@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote
 from arangorep.backup.archive import is_sealed, read_metadata
 from arangorep.backup.dumping import check_options
 from arangorep.backup.jobs import in_thread, is_uid
+from arangorep.backup.layout import PACKINGS
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.backup.runner import dump_options, error_object
 from arangorep.backup.task_views import (
@@ -150,8 +151,8 @@ def _dump_wishes(request: Request, wishes: dict[str, Any]) -> dict[str, Any]:
     for name in ("databases", "collections"):
         if not all(isinstance(one, str) for one in options[name]):
             raise TaskRequestError("bad_request", f"`{name}` must be an array of names")
-    if options["compression"] not in ("gzip", "none"):
-        raise TaskRequestError("bad_request", "`compression` must be `gzip` or `none`")
+    if options["compression"] not in PACKINGS:
+        raise TaskRequestError("bad_request", f"`compression` must be one of {list(PACKINGS)}")
     if len(options["label"]) > DUMP_LABEL_CHARACTERS_MAX:
         raise TaskRequestError("bad_request", "`label` is too long")
     check_options(request.store, dump_options(options))

@@ -47,7 +47,7 @@ WRITING: list[Place] = [
     (ARCHIVE, "ArchiveWriter", "add", 0),
     (ARCHIVE, "ArchiveWriter", "add", 5),
     (ARCHIVE, "ArchiveWriter", "finish", 0),
-    (ARCHIVE, "", "_digest_of", 0),
+    (ARCHIVE, "", "_seal", 0),
     ("os", "", "replace", 0),
     (ARCHIVE, "", "sync_directory", 0),
 ]
@@ -64,7 +64,7 @@ PACKING: list[Place] = [
 ]
 LOADING: list[Place] = [
     (IMPORTING, "", "read_archive", 0),
-    (IMPORTING, "", "read_archive", 1),
+    (ARCHIVE, "_Hashed", "finish", 2),
     (IMPORTING, "", "start_anew", 0),
     (IMPORTING, "", "take_place", 0),
     ("pathlib", "Path", "rmdir", 0),

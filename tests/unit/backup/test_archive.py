@@ -22,7 +22,6 @@ import xxhash
 from arangorep.backup import archive
 from arangorep.backup import manifest as manifests
 from arangorep.backup.archive import (
-    SEAL_BYTES,
     ArchiveWriter,
     Entry,
     Stopped,
@@ -33,6 +32,7 @@ from arangorep.backup.archive import (
 )
 from arangorep.backup.problems import DumpCorrupt
 
+SEAL_BYTES = len(archive._seal("gzip", bytes(8)))
 Files = list[tuple[str, bytes, int | None]]
 
 FILES: Files = [
@@ -107,6 +107,48 @@ def seal_refused(path: Path) -> None:
 @pytest.mark.parametrize("files", [FILES, [], FILES[:1]])
 def test_what_was_written_is_read_again(tmp_path: Path, files: Files) -> None:
     assert read(write(tmp_path / "a", files)) == files
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "none"])
+def test_every_packing(tmp_path: Path, packing: str) -> None:
+    writer = ArchiveWriter(tmp_path / "a", mode=0o600, packing=packing)
+    files: Files = [*FILES, ("big", random.Random(2).randbytes(20_000_000), None)]
+    for name, data, documents in files:
+        writer.add(name, [data[:7], data[7:]], documents)
+    size = writer.finish()
+    assert read(tmp_path / "a") == files
+    assert is_sealed(tmp_path / "a")
+    whole = (tmp_path / "a").read_bytes()
+    assert len(whole) == size
+    for at in random.Random(3).sample(range(size), 30):
+        (tmp_path / "b").write_bytes(whole[:at])
+        seal_refused(tmp_path / "b")
+        flipped = bytearray(whole)
+        flipped[at] ^= 1
+        (tmp_path / "b").write_bytes(flipped)
+        seal_refused(tmp_path / "b")
+
+
+@pytest.mark.parametrize("packing", ["zstd", "none"])
+def test_every_cut_is_refused_without_the_seal_too(tmp_path: Path, packing: str) -> None:
+    writer = ArchiveWriter(tmp_path / "a", mode=0o600, packing=packing)
+    for name, data, documents in FILES:
+        writer.add(name, [data], documents)
+    writer.finish()
+    whole = (tmp_path / "a").read_bytes()
+    end = len(whole) - SEAL_BYTES - 1024  # in a tar that is not packed nobody misses the last zeros
+    for size in range(0, end, 7):
+        (tmp_path / "b").write_bytes(whole[:size])
+        refused(tmp_path / "b")
+
+
+def test_tar_reads_what_is_not_packed(tmp_path: Path) -> None:
+    writer = ArchiveWriter(tmp_path / "a", mode=0o600, packing="none")
+    for name, data, documents in FILES:
+        writer.add(name, [data], documents)
+    writer.finish()
+    told = subprocess.run(["tar", "tf", tmp_path / "a"], check=True, capture_output=True, text=True)
+    assert (told.stderr, told.stdout.split()) == ("", [*(n for n, *_ in FILES), "manifest.json"])
 
 
 def test_a_file_from_disk(tmp_path: Path) -> None:
@@ -240,8 +282,8 @@ class FullFile(io.FileIO):
 def test_a_full_disk_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    def open_full(descriptor: int, mode: str) -> io.BufferedWriter:
-        return io.BufferedWriter(FullFile(descriptor, mode))
+    def open_full(descriptor: int, mode: str, size: int) -> io.BufferedWriter:
+        return io.BufferedWriter(FullFile(descriptor, mode), min(size, 512))
 
     monkeypatch.setattr(archive.os, "fdopen", open_full)
     writer = ArchiveWriter(tmp_path / "a", mode=0o600)
