@@ -37,6 +37,11 @@ class Config:
     snapshot_interval_s: int | None = None
     """Seconds between two snapshots that nobody asks for; None for none."""
     snapshots_kept: int = SNAPSHOTS_KEPT_DEFAULT
+    snapshots_kept_s: int | None = None
+    """Snapshots that are older are removed too; the newest never is."""
+    backup_api: str = "true"
+    backup_path_prefix: Path = Path("/")
+    """Who may use `/_admin/backup/*`, and below which directory backups are copied."""
     insecure: bool = False
     retention: Retention = field(default_factory=Retention)
     sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT

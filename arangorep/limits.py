@@ -224,6 +224,9 @@ LOG_ARCHIVE_PART_BYTES: Final = 4 * 1024 * 1024
 """Read from a file of the log archive at once."""
 
 SNAPSHOTS_KEPT_DEFAULT: Final = 3
+TRANSFERS_KEPT: Final = 100
+"""Uploads and downloads of hot backups that are remembered, and that wait for their turn."""
+TRANSFERS_AT_ONCE: Final = 2
 SNAPSHOT_INTERVAL_S_DEFAULT: Final = 86_400
 
 DUMP_PART_BYTES: Final = 8 * 1024 * 1024

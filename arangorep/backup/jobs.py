@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ STORE_FOLDER = "store/"
 PARTS_AHEAD = 2
 CHECKPOINTS = "backups"
 CHECKPOINT_PREFIX = ".checkpoint-"
+UID_SECONDS = "%Y%m%d-%H%M%S"
+"""A uid but for its last three digits, the milliseconds."""
 
 Advance = Callable[[dict[str, Any]], None]
 
@@ -49,6 +52,8 @@ class BackupPlaces:
     dumps: Path
     snapshots: Path
     snapshots_kept: int
+    snapshots_kept_s: int | None = None
+    """How many snapshots are kept at most, and for how long at most; the newest always is."""
 
     @property
     def checkpoints(self) -> Path:
@@ -225,8 +230,20 @@ def _refresh_latest(places: BackupPlaces, path: Path, server_id: str) -> None:
     sync_directory(places.snapshots)
     found = (one for one in places.snapshots.glob("*.snapshot") if is_uid(one.stem))
     kept = sorted(one for one in found if _is_of(one, server_id))
-    for old in kept[: -places.snapshots_kept or None][: len(kept) - 1]:
-        old.unlink(missing_ok=True)
+    for position, old in enumerate(kept[:-1]):
+        is_surplus = position < len(kept) - places.snapshots_kept
+        if is_surplus or _is_outdated(old.stem, path.stem, places.snapshots_kept_s):
+            old.unlink(missing_ok=True)
+
+
+def _is_outdated(uid: str, newest: str, kept_s: int | None) -> bool:
+    if kept_s is None:
+        return False
+    try:
+        first, last = (datetime.strptime(one[: -len("000")], UID_SECONDS) for one in (uid, newest))
+    except ValueError:  # digits that are no moment: somebody named the file
+        return False
+    return (last - first).total_seconds() > kept_s
 
 
 def _is_of(path: Path, server_id: str) -> bool:

@@ -46,6 +46,8 @@ The event loop gives it away for microseconds at each of its turns, and each tim
 begins to wait anew: with Python's 5 ms, threads that pack or sync starve while a dump is read.
 """
 
+DAY_S = 24 * 60 * 60
+
 LOG_LEVELS = ["debug", "info", "warning", "error"]
 
 
@@ -177,6 +179,26 @@ def _read_file(context: click.Context, _: click.Parameter, path: Path | None) ->
     type=click.IntRange(1),
     help="Older snapshots are removed when a new one is complete.",
 )
+@click.option(
+    "--snapshot-keep-days",
+    default=None,
+    type=click.IntRange(1),
+    help="So are snapshots of more days ago; the newest stays.",
+)
+@click.option(
+    "--backup-api-enabled",
+    "--backup.api-enabled",
+    default="true",
+    type=click.Choice(["true", "false", "jwt"]),
+    help="Who may use /_admin/backup: administrators, nobody, or superusers by token.",
+)
+@click.option(
+    "--backup-local-path-prefix",
+    "--backup.local-path-prefix",
+    default="/",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Backups are uploaded to and downloaded from directories below this one only.",
+)
 @click.option("--log-level", default="info", type=click.Choice(LOG_LEVELS))
 def serve(
     data_directory: Path,
@@ -204,6 +226,9 @@ def serve(
     log_archive: Path | None,
     schedule_snapshot: int | None,
     snapshot_keep: int,
+    snapshot_keep_days: int | None,
+    backup_api_enabled: str,
+    backup_local_path_prefix: Path,
     log_level: str,
 ) -> None:
     """Serve the store in DATA_DIRECTORY, creating it when it is not there."""
@@ -236,6 +261,9 @@ def serve(
         log_archive=log_archive,
         snapshot_interval_s=schedule_snapshot,
         snapshots_kept=snapshot_keep,
+        snapshots_kept_s=snapshot_keep_days and snapshot_keep_days * DAY_S,
+        backup_api=backup_api_enabled,
+        backup_path_prefix=backup_local_path_prefix,
     )
     try:
         run(_serve(config))

@@ -41,3 +41,25 @@ class BackupConflict(ArangoError):
     error_num = 7011
     default_status = 409
     default_message = "conflicts with another backup operation"
+
+
+class HotUploadFailed(ArangoError):
+    """A backup could not be copied to its place; told in the status of the upload."""
+
+    error_num = 7005
+    default_message = "failed to upload the backup"
+
+
+class HotDownloadFailed(ArangoError):
+    """A backup could not be copied from its place; told in the status of the download."""
+
+    error_num = 7006
+    default_message = "failed to download the backup"
+
+
+class NoSuchHotBackup(ArangoError):
+    """There is no complete backup at the place."""
+
+    error_num = 7007
+    default_status = 404
+    default_message = "no such hot backup"

@@ -96,7 +96,7 @@ async def _dumps(request: Request) -> Answer:
         case (("GET" | "HEAD"), []):
             return json_answer({"results": await _all_dumps(request)})
         case (("GET" | "HEAD"), [uid, "status"] | [uid]):
-            return json_answer(await _find_dump(request, uid))
+            return json_answer(await find_dump(request, uid))
         case (("GET" | "HEAD"), [uid, "file"]):
             return await _dump_file(request, uid)
         case "DELETE", [uid]:
@@ -217,7 +217,7 @@ def _file_status(path: Path) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-async def _find_dump(request: Request, uid: str) -> dict[str, Any]:
+async def find_dump(request: Request, uid: str) -> dict[str, Any]:
     """Errors: 404 `dump_not_found`."""
     for task in _dump_tasks(request):
         if task.details["dumpUid"] == uid:

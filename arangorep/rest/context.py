@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from arangorep.auth.authenticator import Authenticator
 from arangorep.backup.runner import TaskRunner
+from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
 from arangorep.data.stream import StreamTransaction
@@ -50,6 +52,7 @@ class Services:
     jobs: JobRegistry
     cursors: CursorRegistry
     runner: TaskRunner
+    transfers: Transfers
     write_lock: asyncio.Lock
     """Held from the first tick of a write to its commit, so that transactions never interleave."""
     streams: StreamTransactions
@@ -61,6 +64,10 @@ class Services:
     version: str
     """The ArangoDB version that is reported."""
     product_version: str
+    backup_api: str = "true"
+    """Who may use `/_admin/backup/*`: `true` for administrators, `jwt` for superusers, `false`."""
+    backup_path_prefix: Path = Path("/")
+    """Backups are copied to and from places below this directory only."""
     endpoint: str = ""
     read_only: bool = False
     writable_follower: bool = False

@@ -1,4 +1,4 @@
-"""`/_admin/backup/{create,list,restore,delete}`: checkpoints beside the data (backups 3)."""
+"""`/_admin/backup/*`: checkpoints beside the data (backups 3), and dumps (6.1)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from uuid import uuid4
 from arangorep.backup.files import sync_directory, write_file
 from arangorep.backup.hot_restore import META, RestoreUnderWay, prepare_restore
 from arangorep.backup.jobs import CHECKPOINT_PREFIX, in_thread, take_checkpoint
+from arangorep.backup.transfers import Direction
 from arangorep.clock import iso_time
 from arangorep.codec.json import dumps, loads
 from arangorep.errors import (
     ArangoError,
+    BackupConflict,
     FileNotFound,
     HotBackupFailed,
     HotRestoreFailed,
@@ -29,6 +31,8 @@ from arangorep.errors import (
     SuperfluousSuffices,
 )
 from arangorep.rest.answer import Answer, json_answer
+from arangorep.rest.backup_dumps import dump_status, start_dump, verify_dump
+from arangorep.rest.backup_transfers import transfer
 from arangorep.rest.context import Request
 
 FAILSAFE = "FAILSAFE"
@@ -36,25 +40,29 @@ FAILSAFE = "FAILSAFE"
 
 ID_CHARACTERS_MAX = 254
 _is_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,253}").fullmatch
-ABSENT = ("upload", "download")
 RESTART_AFTER_S = 0.5
 """So that the answer arrives before the server goes."""
 
 
 async def handle(request: Request) -> Answer:
-    """Errors: 405/405; 400/601 for other paths; 403/403; 400/400; 501/9 for what is not here."""
+    """Errors: 405/405; 400/601 for other paths; 403/403; 400/400."""
+    if request.parts[:1] == ["dump"] and request.method == "GET" and len(request.parts) == 2:
+        _check_rights(request)
+        return _answer(await dump_status(request, request.parts[1]), 200)
     if request.method != "POST":
         raise MethodNotAllowed
     if len(request.parts) != 1:
         raise SuperfluousSuffices("expecting /_admin/backup/<operation>")
-    if not request.identity.is_admin:
-        raise HttpForbidden("only administrators make backups")
-    word = request.parts[0]
-    if word in ABSENT:
-        raise NotImplementedHere(f"not implemented: backup/{word}: there are no remote places")
+    _check_rights(request)
     body = await request.json()
     given = body if isinstance(body, dict) else {}
-    match word:
+    match word := request.parts[0]:
+        case "upload" | "download":
+            return _answer(*_transfer(request, Direction(word), given))
+        case "dump":
+            return _answer(start_dump(request, body), 202)
+        case "verify":
+            return _answer(await verify_dump(request, given), 200)
         case "create":
             return _answer(await _create(request, given), 201)
         case "list":
@@ -67,8 +75,31 @@ async def handle(request: Request) -> Answer:
     raise HttpBadParameter(f"bad parameter: unknown operation '{word}'")
 
 
+def _check_rights(request: Request) -> None:
+    """Errors: 403/403."""
+    allowed, identity = request.services.backup_api, request.identity
+    if not identity.is_admin:
+        raise HttpForbidden("only administrators make backups")
+    if allowed == "false" or (allowed == "jwt" and identity.account is not None):
+        raise HttpForbidden("the backup API is switched off")
+
+
 def _answer(value: dict[str, Any], status: int) -> Answer:
     return json_answer({"error": False, "code": status, "result": value}, status)
+
+
+def _transfer(
+    request: Request, direction: Direction, body: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    """Errors: 400/400; 400/7008; 404/404; 409/7011."""
+    if f"{direction}Id" in body:
+        return transfer(request, direction, body, None)
+    if direction is Direction.UPLOAD:
+        return transfer(request, direction, body, _find(request, body))
+    wanted = body.get("id")
+    if not isinstance(wanted, str) or not _is_id(wanted) or wanted == FAILSAFE:
+        raise HttpBadParameter("bad parameter: 'id' must be that of a backup")
+    return transfer(request, direction, body, None)
 
 
 def _directory(request: Request) -> Path:
@@ -205,6 +236,8 @@ async def _delete(request: Request, body: dict[str, Any]) -> None:
         path = _find(request, body)
     except HttpNotFound as error:
         raise FileNotFound(error.message) from None
+    if request.services.transfers.is_copied(path.name):
+        raise BackupConflict(f"conflicts with a transfer of '{path.name}'")
     hidden = path.parent / f"{CHECKPOINT_PREFIX}{uuid4()}"
     try:
         path.rename(hidden)  # a part that is left over is removed at the next start

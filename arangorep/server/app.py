@@ -77,6 +77,7 @@ class Server:
         await services.appliers.stop()
         await services.jobs.finish()
         await services.runner.stop()
+        await services.transfers.stop()
         await self._background.stop()
         await asyncio.gather(*services.maintenance, return_exceptions=True)
         with contextlib.suppress(Exception):  # a sync that still runs in its thread ends first

@@ -16,6 +16,7 @@ from arangorep.backup.launch import import_at_launch
 from arangorep.backup.log_archive import LogArchiver
 from arangorep.backup.placing import remove_unfinished_import
 from arangorep.backup.runner import TaskRunner
+from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
 from arangorep.data.databases import ensure_system_database
@@ -95,6 +96,9 @@ class Node:
             dump_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
             runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION),
+            transfers=Transfers(self.clock, self.store.ticks.next),
+            backup_api=config.backup_api,
+            backup_path_prefix=config.backup_path_prefix,
             cursors=CursorRegistry(self.clock, self.store.ticks.next),
             write_lock=write_lock,
             streams=StreamTransactions(self.store, self.clock, stream_ended.fire),
@@ -126,6 +130,7 @@ class Node:
             dumps=dumps,
             snapshots=snapshots,
             snapshots_kept=config.snapshots_kept,
+            snapshots_kept_s=config.snapshots_kept_s,
         )
 
     def _appliers(self, write_lock: asyncio.Lock) -> Appliers:

@@ -40,4 +40,11 @@ def describe_options(config: Config) -> tuple[Option, ...]:
             config.check_replicated_documents,
             "Whether a leader's documents are parsed before they are stored",
         ),
+        Option("backup-api-enabled", config.backup_api, "Who may use /_admin/backup"),
+        Option(
+            "backup-local-path-prefix",
+            str(config.backup_path_prefix),
+            "Where backups may be uploaded to and downloaded from",
+        ),
+        Option("snapshot-keep", config.snapshots_kept, "Snapshots that are kept at most"),
     )

@@ -168,7 +168,6 @@ def test_the_loop_monitor(system: Api) -> None:
         ("POST", "/_admin/server/encryption"),
         ("GET", "/_admin/aardvark/index.html"),
         ("POST", "/_admin/execute"),
-        ("POST", "/_admin/backup/create"),
         ("PUT", "/_admin/license"),
     ],
 )

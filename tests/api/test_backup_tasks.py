@@ -23,6 +23,7 @@ from arangorep.backup import dumping
 from arangorep.backup.archive import ArchiveWriter, check_seal, read_archive
 from arangorep.backup.importing import verify_archive
 from arangorep.backup.runner import TaskRunner
+from arangorep.clock import ManualClock
 
 COMMON = [
     "uid", "batchUid", "indexUid", "status", "type", "canceledBy", "error", "duration",
@@ -497,6 +498,18 @@ def test_retention(place: Path, kept: int) -> None:
     assert len(found) == kept + 2
     latest = place / "snapshots" / "data.snapshot"
     assert latest.samefile(place / "snapshots" / found[kept - 1])
+
+
+def test_retention_by_age(place: Path) -> None:
+    clock = ManualClock()
+    config = backup_config(place, snapshots_kept=5, snapshots_kept_s=2 * 86_400)
+    with ServerThread(config, clock) as server:
+        backups, found = Backups(server.url), []
+        for days in (0, 1, 1, 1, 30):
+            clock.advance_s(days * 86_400)
+            backups.snapshot()
+            found.append(len(files(place / "snapshots")) - 1)
+    assert found == [1, 2, 3, 3, 1]
 
 
 def test_a_failed_snapshot_removes_no_other(

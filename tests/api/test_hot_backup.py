@@ -308,11 +308,6 @@ def test_what_a_restore_has_replaced_is_no_backup(backups: Backups, place: Path,
 # -- the rest --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["upload", "download"])
-def test_what_is_not_here(backups: Backups, word: str) -> None:
-    assert refused(backups, word, {"id": "x"}) == (501, 9)
-
-
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("word", ["create", "list", "restore", "nothing"])
 def test_other_methods(backups: Backups, method: str, word: str) -> None:

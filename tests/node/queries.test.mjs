@@ -75,7 +75,7 @@ test("hot backups", async (t) => {
   assert.equal(list[made.id].datetime, made.datetime);
   assert.deepEqual(Object.keys((await db.getHotBackups([made.id])).list), [made.id]);
   await db.deleteHotBackup(made.id);
-  await refused(db.deleteHotBackup(made.id), 404, 404);
+  await refused(db.deleteHotBackup(made.id), 404, 14);
   await refused(db.getHotBackups("1"), 404, 404);
   await refused(db.restoreHotBackup("1"), 404, 404);
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,4 +21,15 @@ def wait_for(look: Callable[[], T | None]) -> T:
         if found is not None:
             return found
         time.sleep(STEP_S)
+    raise AssertionError(f"nothing came within {PATIENCE_S} s")
+
+
+async def wait_in_loop(look: Callable[[], T | None]) -> T:
+    """The same where the other work needs this event loop."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None:
+            return found
+        await asyncio.sleep(STEP_S)
     raise AssertionError(f"nothing came within {PATIENCE_S} s")
