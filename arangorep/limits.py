@@ -87,6 +87,14 @@ SCAN_BYTES_MAX: Final = 48 * 1024 * 1024
 WRITE_ROWS_PER_SLICE: Final = 200
 """Documents prepared before the event loop gets its turn: about 1.5 ms."""
 
+CUT_FROM_BYTES: Final = 64 * 1024
+CUT_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Arrays of so many bytes are parsed by a worker: smaller ones take less time than the way there,
+and larger ones would need their memory twice."""
+
+CUT_WORKER_STARTS_MAX: Final = 3
+"""A worker that ends is started anew so often."""
+
 RULED_ROWS_PER_SLICE: Final = 4
 """The same in a collection with computed values or a schema, which may cost much more each."""
 

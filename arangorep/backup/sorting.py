@@ -15,8 +15,10 @@ from typing import Any
 
 from arangorep.codec import msgpack
 from arangorep.errors import ArangoError
-from arangorep.follower.load_worker import LENGTH, prepare
+from arangorep.follower.load_worker import prepare
+from arangorep.follower.loading import PROGRAM
 from arangorep.limits import IMPORT_SORTERS, IMPORT_SORTERS_FROM_BYTES
+from arangorep.workers.program import LENGTH
 
 Answer = dict[str, Any]
 
@@ -66,7 +68,7 @@ def _prepared(task: dict[str, Any], lines: bytes) -> Answer:
 class _Sorter:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "arangorep.follower.load_worker"],
+            [sys.executable, "-m", PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
 from arangorep.aql.computed import Event
-from arangorep.data.bulk import InsertedBlock, insert_block
+from arangorep.data.bulk import FEWEST, InsertedBlock, insert_block
+from arangorep.data.cutting import CutBlock, cut_block
 from arangorep.data.rules import Rules
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import CollectionWriter, Transaction, body_of
@@ -25,13 +26,12 @@ from arangorep.errors import (
     UniqueConstraintViolated,
 )
 from arangorep.limits import RULED_ROWS_PER_SLICE, WRITE_ROWS_PER_SLICE
-from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
 from arangorep.storage.rows import with_name
 from arangorep.storage.store import Store
 from arangorep.values.document import check_edge, key_of, merge_patch
-from arangorep.values.key_generator import check_user_key, generate, track
+from arangorep.values.key_generator import KeyOptions, check_user_key, generate, track
 from arangorep.values.names import is_key
 from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
 
@@ -86,8 +86,8 @@ class Outcomes:
     def __iter__(self) -> Iterator[Outcome]:
         for part in self.parts:
             if isinstance(part, InsertedBlock):
-                for key, revision, row in zip(part.keys, part.revisions, part.rows, strict=True):
-                    yield WriteResult(key, revision, 0, row)
+                for name, revision, row in zip(part.names, part.revisions, part.rows, strict=True):
+                    yield WriteResult(name.decode(), revision, 0, row)
             else:
                 yield from part
 
@@ -194,7 +194,7 @@ class DocumentWriter:
         rows = RULED_ROWS_PER_SLICE if self._has_rules else WRITE_ROWS_PER_SLICE
         for start in range(0, len(items), rows):
             block = items[start : start + rows]
-            inserted = self._insert_block(block) if inserts else None
+            inserted = self._insert_some(block) if inserts else None
             if inserted is not None:
                 outcomes.parts.append(inserted)
             else:
@@ -202,9 +202,34 @@ class DocumentWriter:
             yield
         return outcomes
 
-    def _insert_block(self, block: list[Any]) -> InsertedBlock | None:
-        if self._has_rules:
+    def insert_each(
+        self, blocks: list[CutBlock], options: KeyOptions
+    ) -> Generator[None, None, Outcomes]:
+        """As `each` with `insert`, for an array that was cut for a collection with these options.
+
+        It may be another one by now, with the same name.
+        """
+        outcomes, takes_blocks = Outcomes(), self._takes_blocks and options == self._key_options
+        for block in blocks:
+            inserted = self._insert_block(block) if takes_blocks else None
+            if inserted is not None:
+                outcomes.parts.append(inserted)
+            else:
+                outcomes.parts.append([_outcome(self.insert, item) for item in block.documents()])
+            yield
+        return outcomes
+
+    @property
+    def _takes_blocks(self) -> bool:
+        return not self._has_rules and self._writer.takes_blocks
+
+    def _insert_some(self, documents: list[Any]) -> InsertedBlock | None:
+        if len(documents) < FEWEST or not self._takes_blocks:
             return None
+        block = cut_block(self._key_options, documents)
+        return None if block is None else self._insert_block(block)
+
+    def _insert_block(self, block: CutBlock) -> InsertedBlock | None:
         return insert_block(self._writer, self._key_options, block, self._next_tick)
 
     @cached_property
@@ -297,21 +322,19 @@ def check_revision(collection: Collection, key: str, current: int, given: object
 
 def read_document(
     store: Store, collection: Collection, key: str, stream: StreamTransaction | None = None
-) -> tuple[int, bytes]:
-    """Revision and bytes of a document as clients see it. Errors: 404/1202."""
+) -> bytes:
+    """A document as clients see it; its revision is in it. Errors: 404/1202.
+
+    What cannot be a key is not looked at: nothing is stored under it.
+    """
     if stream is not None:
-        seen = stream.document(collection, key.encode()) if is_key(key) else None
+        seen = stream.document(collection, key.encode())
         if seen is None:
             raise DocumentNotFound
-        return seen
-    found = None
-    if is_key(key):
-        found = store.engine.get(Family.PRIMARY, collection.prefix + key.encode())
-    if found is None:
-        raise DocumentNotFound
-    row = store.engine.get(Family.DOCUMENTS, collection.prefix + found)
+        return seen[1]
+    prefix, get = collection.prefix, store.engine.get
+    found = get(Family.PRIMARY, prefix + key.encode())
+    row = None if found is None else get(Family.DOCUMENTS, prefix + found)
     if row is None:
         raise DocumentNotFound
-    if collection.info.renamed:
-        row = with_name(row, collection.name_json)
-    return keys.from_u64(found), row
+    return with_name(row, collection.name_json) if collection.info.renamed else row

@@ -51,10 +51,11 @@ from arangorep.follower.inventory import (
 )
 from arangorep.follower.leader import DumpChunk, Leader
 from arangorep.follower.lines import cut_documents
-from arangorep.follower.loading import BulkLoad, Workers
+from arangorep.follower.loading import PROGRAM, BulkLoad
 from arangorep.follower.progress import CollectionProgress, Progress
 from arangorep.follower.site import Site
 from arangorep.limits import (
+    LOAD_WORKERS,
     OPEN_TRIES,
     SYNC_CHUNK_BYTES_MAX,
     SYNC_CHUNK_BYTES_MIN,
@@ -66,6 +67,7 @@ from arangorep.protocol.headers import DUMP_FROM
 from arangorep.protocol.params import parse_number
 from arangorep.storage.catalog import Collection, Database
 from arangorep.values.view import ALIAS
+from arangorep.workers.worker import Workers
 
 USERS = "_users"
 ANALYZERS = "_analyzers"
@@ -394,7 +396,7 @@ class InitialSyncer:
 
     def _bulk(self, entry: Entry) -> BulkLoad:
         if self._worker is None:
-            self._worker = Workers()
+            self._worker = Workers(PROGRAM, LOAD_WORKERS)
         return BulkLoad(self._site, self._worker, entry.database_id, entry.guid)
 
     async def _chunks(self, leader: Leader, entry: Entry) -> AsyncGenerator[DumpChunk, None]:

@@ -1,26 +1,20 @@
 """The process that turns dump lines into sorted files, so that the server's own stays free.
 
-Reads tasks from standard input and answers on standard output, both as a length (4 bytes,
-big-endian) and MessagePack; the lines of a task follow it, `size` bytes of them. It imports little
-and opens no store. It ends with its input.
+A program of `workers.program`: the bytes of a task are the lines.
 """
 
 from __future__ import annotations
 
-import gc
-import sys
 from pathlib import Path
-from struct import Struct
 from typing import Any
 
 import numpy as np
 
-from arangorep.codec import msgpack
 from arangorep.follower.lines import cut_documents
 from arangorep.storage.rocks import write_sorted
 from arangorep.values.key_generator import KeyOptions, track
+from arangorep.workers.program import answer_tasks
 
-LENGTH = Struct(">I")
 MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -66,21 +60,5 @@ def _tracked(task: dict[str, Any], names: list[bytes]) -> int:
     return last
 
 
-def main() -> None:
-    """Answer tasks until the input ends."""
-    gc.disable()  # a task makes no cycles, only very many objects
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(LENGTH.size)) == LENGTH.size:
-        task = msgpack.unpack(source.read(LENGTH.unpack(head)[0]))
-        body = source.read(task["size"])
-        try:
-            answer = prepare(task, body) if body else {}
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        packed = msgpack.pack(answer)
-        sink.write(LENGTH.pack(len(packed)) + packed)
-        sink.flush()
-
-
 if __name__ == "__main__":
-    main()
+    answer_tasks(prepare)

@@ -9,102 +9,22 @@ Source: performance 7.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from arangorep.codec import msgpack
-from arangorep.follower.load_worker import LENGTH
 from arangorep.follower.site import Site
-from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT, LOAD_WORKERS
+from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
+from arangorep.workers.worker import Workers
 
 log = logging.getLogger("arangorep.follower")
 
-
-class Workers:
-    """Some processes, each with one task at a time."""
-
-    def __init__(self, count: int = LOAD_WORKERS) -> None:
-        self._workers = [Worker() for _ in range(count)]
-
-    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
-        """One task, by the worker with the fewest waiting."""
-        return await min(self._workers, key=lambda worker: worker.waiting).run(task, body)
-
-    async def close(self) -> None:
-        """End all processes."""
-        await asyncio.gather(*(worker.close() for worker in self._workers))
-
-
-class Worker:
-    """The process, started at once and ready a little later."""
-
-    def __init__(self) -> None:
-        self._starting = asyncio.create_task(self._start())
-        self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
-        self.waiting = 0
-
-    async def _start(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "arangorep.follower.load_worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LOAD_BYTES,
-        )
-        try:
-            await _exchange(process, {}, [])
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
-
-    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
-        """One task. The answer is empty, or has `error`, when the worker could not do it."""
-        self.waiting += 1
-        async with self._turn:
-            try:
-                await asyncio.shield(self._starting)
-                assert self._process is not None
-                return await _exchange(self._process, task, body)
-            except (OSError, asyncio.IncompleteReadError) as error:
-                return {"error": f"the worker ended: {error}"}
-            finally:
-                self.waiting -= 1
-
-    async def close(self) -> None:
-        """End the process."""
-        self._starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await self._starting
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-
-
-async def _exchange(
-    process: asyncio.subprocess.Process, task: dict[str, Any], body: list[bytes]
-) -> dict[str, Any]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    packed = msgpack.pack({**task, "size": sum(map(len, body))})
-    process.stdin.write(LENGTH.pack(len(packed)) + packed)
-    for piece in body:
-        process.stdin.write(piece)
-        await process.stdin.drain()
-    size = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
-    answer: dict[str, Any] = msgpack.unpack(await process.stdout.readexactly(size))
-    return answer
+PROGRAM = "arangorep.follower.load_worker"
 
 
 class BulkLoad:

@@ -14,6 +14,7 @@ from arangorep.backup.runner import TaskRunner
 from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
+from arangorep.data.cutter import Cutter
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.streams import StreamTransactions
 from arangorep.data.users import UserDirectory
@@ -51,6 +52,7 @@ class Services:
     """Held while one batch of a parallel dump is read."""
     jobs: JobRegistry
     cursors: CursorRegistry
+    cutter: Cutter
     runner: TaskRunner
     transfers: Transfers
     write_lock: asyncio.Lock

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from arangorep.codec.json import dumps, json_text
 from arangorep.data.bulk import InsertedBlock
+from arangorep.data.cutting import CutBlock
 from arangorep.data.documents import (
     DocumentWriter,
     Operation,
@@ -19,6 +20,7 @@ from arangorep.data.documents import (
     check_revision,
     read_document,
 )
+from arangorep.data.rules import Rules
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.transactions import Transaction
 from arangorep.errors import (
@@ -37,11 +39,13 @@ from arangorep.protocol import headers
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer, raw_answer
 from arangorep.rest.context import Request
+from arangorep.rest.negotiation import is_velocypack
 from arangorep.rest.writing import writing
 from arangorep.storage.catalog import Collection
-from arangorep.storage.rows import identities
+from arangorep.storage.rows import identities, row_revision
 from arangorep.storage.store import Store
 from arangorep.values.document import key_of
+from arangorep.values.key_generator import KeyOptions
 from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
 
 OVERWRITE_MODES = frozenset({"ignore", "replace", "update", "conflict"})
@@ -49,6 +53,9 @@ OVERWRITE_MODES = frozenset({"ignore", "replace", "update", "conflict"})
 
 async def handle(request: Request) -> Answer:
     """Insert, read, replace, update and remove documents."""
+    if headers.TRANSACTION_ID not in request.headers:
+        # nothing is asked for as often as one document
+        return _read(request, None) if request.method == "GET" else await _handle(request, None)
     with request.stream() as stream:
         return await _handle(request, stream)
 
@@ -80,17 +87,18 @@ def _read(request: Request, stream: StreamTransaction | None) -> Answer:
             raise HttpBadParameter
         raise CollectionNotFound
     collection = request.collection(parts[0])
-    revision, row = read_document(request.store, collection, parts[1], stream)
-    etag = {"etag": f'"{revision_text(revision)}"'}
-    not_wanted = request.header("If-None-Match")
-    if not_wanted is not None and _revision_in(not_wanted) == revision:
+    row = read_document(request.store, collection, parts[1], stream)
+    revision, given = row_revision(row), request.headers
+    etag = {"etag": f'"{revision}"'}
+    not_wanted = given.get("If-None-Match")
+    if not_wanted is not None and _revision_in(not_wanted) == parse_revision(revision):
         return Answer(304, content_type=headers.TEXT, headers=etag)
-    wanted = request.header("If-Match")
-    if wanted is not None and _revision_in(wanted) != revision:
-        _precondition_failed(collection, parts[1], revision, wanted)
-    if headers.DIRTY_READ in request.headers:
+    wanted = given.get("If-Match")
+    if wanted is not None and _revision_in(wanted) != parse_revision(revision):
+        _precondition_failed(collection, parts[1], parse_revision(revision), wanted)
+    if headers.DIRTY_READ in given:
         etag[headers.POTENTIAL_DIRTY_READ] = "true"
-    return raw_answer(row, 200, etag)
+    return Answer(200, [row], headers=etag)
 
 
 def _unquote(text: str) -> str:
@@ -146,10 +154,10 @@ def _lookups(
     for number, item in enumerate(items):
         try:
             key = key_of(item)
-            revision, row = read_document(store, collection, key, stream)
+            row = read_document(store, collection, key, stream)
             given = item.get("_rev") if isinstance(item, dict) else None
             if not ignore_revisions and given is not None:
-                check_revision(collection, key, revision, given)
+                check_revision(collection, key, parse_revision(row_revision(row)), given)
             found.rows.append(row)
         except ArangoError as error:
             found.fail(error)
@@ -190,11 +198,28 @@ async def _insert(request: Request, stream: StreamTransaction | None) -> Answer:
     if not name:
         raise CollectionParameterMissing
     request.check_documents_writable()
-    request.collection(name)
-    body = await request.documents()
-    if not isinstance(body, (dict, list)):
+    collection = request.collection(name)
+    body = await _cut_body(request, collection) or await request.documents()
+    if not isinstance(body, (dict, list, CutArray)):
         raise DocumentTypeInvalid
     return await _write(request, stream, name, body, "insert", _options(request.query))
+
+
+@dataclass(frozen=True, slots=True)
+class CutArray:
+    """A body whose documents a worker has parsed and cut."""
+
+    blocks: list[CutBlock]
+    options: KeyOptions
+
+
+async def _cut_body(request: Request, collection: Collection) -> CutArray | None:
+    """None when the body is to be parsed here."""
+    info = collection.info
+    if is_velocypack(request.header("Content-Type")) or Rules.apply_to(info):
+        return None
+    blocks = await request.services.cutter.cut(await request.read_body(), info.key_options)
+    return None if blocks is None else CutArray(blocks, info.key_options)
 
 
 async def _modify(request: Request, stream: StreamTransaction | None) -> Answer:
@@ -270,13 +295,19 @@ async def _write(
 ) -> Answer:
     """Run one or many operations as one transaction and describe what became of them."""
     services = request.services
-    many = isinstance(body, list)
+    many = isinstance(body, (list, CutArray))
     async with writing(request, name, stream) as collection:
         wishes = _Wishes.of(request.query, collection)
         transaction = stream or Transaction(services.store, request.database, grouped=many)
         writer = DocumentWriter(transaction, collection, options)
         run: Operation = getattr(writer, operation)
-        outcomes = await drive(writer.each(body, run)) if many else _run_single(run, body)
+        outcomes: Outcomes | WriteResult
+        if isinstance(body, CutArray):
+            outcomes = await drive(writer.insert_each(body.blocks, body.options))
+        elif many:
+            outcomes = await drive(writer.each(body, run))
+        else:
+            outcomes = _run_single(run, body)
         if stream is None:
             transaction.commit()
         elif wishes.wait_for_sync:

@@ -208,7 +208,7 @@ def _found(
         try:
             if isinstance(key, str):
                 name = key.rpartition("/")[2]
-                rows.append(read_document(request.store, collection, name, stream)[1])
+                rows.append(read_document(request.store, collection, name, stream))
         except DocumentNotFound:
             pass
         if number % WRITE_ROWS_PER_SLICE == 0:

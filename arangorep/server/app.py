@@ -78,6 +78,7 @@ class Server:
         await services.jobs.finish()
         await services.runner.stop()
         await services.transfers.stop()
+        await services.cutter.close()
         await self._background.stop()
         await asyncio.gather(*services.maintenance, return_exceptions=True)
         with contextlib.suppress(Exception):  # a sync that still runs in its thread ends first

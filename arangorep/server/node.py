@@ -19,6 +19,7 @@ from arangorep.backup.runner import TaskRunner
 from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
+from arangorep.data.cutter import Cutter
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.indexes import remove_unfinished
 from arangorep.data.streams import StreamTransactions
@@ -95,6 +96,7 @@ class Node:
             dumps=ParallelDumps(self.store, self.clock),
             dump_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
+            cutter=Cutter(),
             runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION),
             transfers=Transfers(self.clock, self.store.ticks.next),
             backup_api=config.backup_api,

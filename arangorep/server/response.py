@@ -102,18 +102,19 @@ class HttpResponse:
         if self._answer.stream is not None:
             await self._send_stream(self._answer.stream)
             return
-        head, pieces = self._head(), self._answer.pieces
-        if self._is_head or not pieces:
-            await self._writer.write(head)
-        elif self._answer.length <= JOINED_BYTES_MAX:
-            await self._writer.write(b"".join((head, *pieces)))
+        length, pieces = self._answer.length, self._answer.pieces
+        head = self._head(f"Content-Length: {length}\r\n")
+        if self._is_head:
+            await self._writer.write_eof(head)
+        elif length <= JOINED_BYTES_MAX:
+            await self._writer.write_eof(b"".join((head, *pieces)))
         else:
             await self._writer.write(head)
             pieces.reverse()
             while pieces:
                 await self._writer.write(pieces.pop())
                 await give_turn()
-        await self._writer.write_eof()
+            await self._writer.write_eof()
 
     async def _send_stream(self, stream: AsyncIterator[bytes]) -> None:
         """Send what the stream gives, in chunks unless its length is known."""
@@ -124,7 +125,7 @@ class HttpResponse:
             is_chunked = self.keep_alive = False  # the end of the connection ends the body
         try:
             async with aclosing(cast(AsyncGenerator[bytes, None], stream)) as pieces:
-                await self._writer.write(self._head(is_chunked=is_chunked))
+                await self._writer.write(self._head(self._framing(is_chunked=is_chunked)))
                 if is_chunked:
                     self._writer.enable_chunking()
                 if not self._is_head:
@@ -138,24 +139,31 @@ class HttpResponse:
                 self._request.transport.abort()
             raise ConnectionResetError("the body ended early") from None
 
-    def _head(self, *, is_chunked: bool = False) -> bytes:
-        answer = self._answer
-        lines = [f"Content-Length: {answer.length}"]
+    def _framing(self, *, is_chunked: bool) -> str:
+        """The header that tells where a streamed body ends."""
         if is_chunked:
-            lines = ["Transfer-Encoding: chunked"]
-        elif answer.stream is not None and answer.stream_bytes is None:
-            lines = []
-        if answer.headers:
-            lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-        if self._origin is not None:
-            exposed = ", ".join(answer.headers) or "etag"
-            lines += [
-                f"Access-Control-Allow-Origin: {self._origin}",
-                "Access-Control-Allow-Credentials: true",
-                f"Access-Control-Expose-Headers: {exposed}",
-            ]
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) - 1:
+            return "Transfer-Encoding: chunked\r\n"
+        length = self._answer.stream_bytes
+        return "" if length is None else f"Content-Length: {length}\r\n"
+
+    def _head(self, framing: str) -> bytes:
+        """Errors: `ValueError` for a header that is two."""
+        answer, text = self._answer, ""
+        for name, value in answer.headers.items():
+            text += f"{name}: {value}\r\n"
+        if text.count("\n") != len(answer.headers):
             raise ValueError("a header value with a line break")
+        if self._origin is not None:
+            text += self._cross_origin(self._origin)
         front = self._front.text(answer, keep_alive=self.keep_alive)
-        return f"{front}{text}\r\n\r\n".encode("utf-8", "surrogateescape")
+        return f"{front}{framing}{text}\r\n".encode("utf-8", "surrogateescape")
+
+    def _cross_origin(self, origin: str) -> str:
+        if "\n" in origin or "\r" in origin:
+            raise ValueError("a header value with a line break")
+        exposed = ", ".join(self._answer.headers) or "etag"
+        return (
+            f"Access-Control-Allow-Origin: {origin}\r\n"
+            "Access-Control-Allow-Credentials: true\r\n"
+            f"Access-Control-Expose-Headers: {exposed}\r\n"
+        )

@@ -64,6 +64,12 @@ def row_key(row: bytes) -> bytes:
     return row[KEY_AT : row.index(b'"', KEY_AT)]
 
 
+def row_revision(row: bytes) -> str:
+    """The document's revision as text. Within `_from` and `_to` its quotes would be escaped."""
+    at = row.index(REVISION_MEMBER) + len(REVISION_MEMBER)
+    return row[at : row.index(b'"', at)].decode()
+
+
 def identities(rows: list[bytes], name_json: bytes) -> list[bytes]:
     """`{"_key":…,"_id":…,"_rev":…}` of new documents: their fronts, closed. Not for edges."""
     behind = len(b'","_id":"/","_rev":""') + len(name_json) + REVISION_BYTES - KEY_AT

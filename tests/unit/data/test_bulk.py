@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,16 +13,20 @@ from hypothesis import strategies as st
 from support.memory_engine import MemoryEngine
 
 from arangorep.clock import ManualClock
+from arangorep.codec import msgpack
 from arangorep.data import bulk
 from arangorep.data.collections import create_collection
+from arangorep.data.cut_worker import cut, cut_blocks
+from arangorep.data.cutting import CutBlock
 from arangorep.data.databases import ensure_system_database
-from arangorep.data.documents import DocumentWriter, WriteOptions, WriteResult
+from arangorep.data.documents import DocumentWriter, Outcomes, WriteOptions, WriteResult
 from arangorep.data.transactions import Transaction
 from arangorep.errors import ArangoError
 from arangorep.limits import WRITE_ROWS_PER_SLICE
 from arangorep.storage.engine import Family
 from arangorep.storage.integrity import findings
 from arangorep.storage.store import Store
+from arangorep.values.key_generator import KeyOptions
 
 KEYS = st.sampled_from([f"k{n}" for n in range(30)] + ["7", "12", "a/b", "", "x" * 255, "ä"])
 DOCUMENTS = st.lists(
@@ -39,7 +45,9 @@ DOCUMENTS = st.lists(
 ASCENDING = st.integers(8, 40).map(lambda n: [{"_key": f"k{i:03}", "n": i} for i in range(n)])
 
 
-def insert(documents: list[Any], options: dict[str, Any], *, in_blocks: bool) -> tuple[Any, Any]:
+def insert(
+    documents: list[Any], options: dict[str, Any], *, in_blocks: bool, by_worker: bool = False
+) -> tuple[Any, Any]:
     """What the store holds and what was answered, after two arrays in a new store."""
     store = Store(MemoryEngine(), ManualClock())
     ensure_system_database(store)
@@ -50,13 +58,12 @@ def insert(documents: list[Any], options: dict[str, Any], *, in_blocks: bool) ->
         transaction = Transaction(store, database, grouped=True)
         writer = DocumentWriter(transaction, collection, WriteOptions())
         if in_blocks:
-            work = writer.each(half, writer.insert)
-            while True:
-                try:
-                    next(work)
-                except StopIteration as stop:
-                    answers += stop.value
-                    break
+            blocks = cut_by_worker(half, collection.info.key_options) if by_worker else None
+            if blocks is None:
+                work = writer.each(half, writer.insert)
+            else:
+                work = writer.insert_each(blocks, collection.info.key_options)
+            answers += yield_from(work)
         else:
             answers += [_one(writer, document) for document in half]
         transaction.commit()
@@ -66,6 +73,23 @@ def insert(documents: list[Any], options: dict[str, Any], *, in_blocks: bool) ->
     shown = [a.error_num if isinstance(a, ArangoError) else a.key for a in answers]
     bodies = [_body(a.new) for a in answers if isinstance(a, WriteResult) and a.new]
     return (shown, bodies, collection.state.counters.count), [key[8:] for key in primary]
+
+
+def cut_by_worker(documents: list[Any], options: KeyOptions) -> list[CutBlock] | None:
+    """What comes back from a worker that was sent these documents."""
+    task = {"rows": WRITE_ROWS_PER_SLICE, "keys": asdict(options)}
+    answer = cut(msgpack.unpack(msgpack.pack(task)), json.dumps(documents).encode())
+    answer = msgpack.unpack(msgpack.pack(answer))
+    return cut_blocks(answer) if "blocks" in answer else None
+
+
+def yield_from(work: Generator[None, None, Outcomes]) -> Outcomes:
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            found: Outcomes = stop.value
+            return found
 
 
 def _one(writer: DocumentWriter, document: Any) -> Any:
@@ -82,7 +106,39 @@ def _body(row: bytes) -> bytes:
 @given(documents=st.one_of(DOCUMENTS, ASCENDING))
 def test_blocks_and_single_inserts_agree(documents: list[Any]) -> None:
     given_keys = [d for d in documents if not isinstance(d, dict) or "_key" in d]
-    assert insert(given_keys, {}, in_blocks=True) == insert(given_keys, {}, in_blocks=False)
+    one_by_one = insert(given_keys, {}, in_blocks=False)
+    assert insert(given_keys, {}, in_blocks=True) == one_by_one
+    assert insert(given_keys, {}, in_blocks=True, by_worker=True) == one_by_one
+
+
+@pytest.mark.parametrize("options", [{"type": "padded"}, {"type": "autoincrement"}, {}])
+@given(documents=st.one_of(DOCUMENTS, ASCENDING))
+def test_a_worker_makes_no_difference(options: dict[str, Any], documents: list[Any]) -> None:
+    by_worker = insert(documents, options, in_blocks=True, by_worker=True)
+    assert by_worker == insert(documents, options, in_blocks=True)
+
+
+def test_numbers_among_keys_are_known_to_the_generator() -> None:
+    documents: list[Any] = [{"_key": str(n)} for n in range(10**9, 10**9 + 41)] + [{}]
+    for by_worker in (False, True):
+        (shown, _, _), _ = insert(documents, {}, in_blocks=True, by_worker=by_worker)
+        assert min(int(key) for key in shown) == 10**9
+        assert len(set(shown)) == len(documents)
+
+
+def test_blocks_for_other_options_go_one_by_one() -> None:
+    store = Store(MemoryEngine(), ManualClock())
+    ensure_system_database(store)
+    database = store.catalog.database("_system")
+    options = {"keyOptions": {"allowUserKeys": False}}
+    collection = create_collection(store, database, {"name": "c", **options})
+    blocks = cut_by_worker([{"_key": f"k{n}", "a": n} for n in range(20)], KeyOptions())
+    assert blocks is not None
+    transaction = Transaction(store, database, grouped=True)
+    writer = DocumentWriter(transaction, collection, WriteOptions())
+    work = writer.insert_each(blocks, KeyOptions())
+    outcomes = yield_from(work)
+    assert [getattr(outcome, "error_num", None) for outcome in outcomes] == [1222] * 20
 
 
 @pytest.mark.parametrize("kind", ["traditional", "autoincrement", "padded", "uuid"])

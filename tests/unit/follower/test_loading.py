@@ -11,7 +11,7 @@ from support.stores import make_collection
 
 from arangorep.clock import ManualClock
 from arangorep.data.databases import ensure_system_database
-from arangorep.follower.loading import BulkLoad, Workers
+from arangorep.follower.loading import PROGRAM, BulkLoad
 from arangorep.follower.site import Site
 from arangorep.storage.engine import Family
 from arangorep.storage.integrity import findings
@@ -20,6 +20,7 @@ from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.rows import build_row
 from arangorep.storage.store import Store
 from arangorep.values.revision import revision_text
+from arangorep.workers.worker import Workers
 
 FIRST = 1_700_000_000_000 << 20
 
@@ -59,7 +60,7 @@ def test_a_load_that_was_given_up_leaves_its_workers_usable(tmp_path: Path, roun
 
     async def work() -> None:
         site = Site(store, ManualClock(), asyncio.Lock(), asyncio.sleep)
-        workers = Workers(1)
+        workers = Workers(PROGRAM, 1)
         try:
             with pytest.raises(Interrupted):
                 await give_up(BulkLoad(site, workers, *place), rounds)
@@ -95,7 +96,7 @@ def test_files_that_were_taken_over_in_part_are_repaired_at_the_next_start(
 
     async def work() -> None:
         site = Site(store, ManualClock(), asyncio.Lock(), asyncio.sleep)
-        workers = Workers(1)
+        workers = Workers(PROGRAM, 1)
         try:
             async with BulkLoad(site, workers, *place) as load:
                 await load.add(lines(0, 1000))
