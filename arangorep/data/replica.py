@@ -51,9 +51,8 @@ class ReplicaWriter:
         self._track(names)
         if self._are_new(names, revisions):
             ticks = self._store.ticks.take(len(names))
-            big_endian = np.array(revisions, dtype=">u8").tobytes()
-            packed = [big_endian[at : at + 8] for at in range(0, len(big_endian), 8)]
-            self._writer.put_rows(list(names), revisions, packed, ticks, list(rows))
+            stamps = np.array(revisions, dtype=np.uint64)
+            self._writer.put_rows(list(names), stamps, ticks, list(rows))
             return len(names)
         return sum(map(self.put, names, revisions, rows))
 

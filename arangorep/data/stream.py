@@ -225,7 +225,7 @@ class StreamWriter(CollectionWriter):
     @property
     def growth(self) -> int:
         """Documents more, or less, than in the snapshot."""
-        return len(self._delta.inserted) - len(self._delta.removed)
+        return self._delta.documents
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ prepared; the caller holds the write lock until `commit` (leader-api 7.8: never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import ge
 from typing import Any
+
+import numpy as np
 
 from arangorep.codec.json import check_depth, json_text, loads_shallow, may_be_too_deep
 from arangorep.data.markers import log_marker
@@ -18,14 +20,15 @@ from arangorep.storage import keys
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family
-from arangorep.storage.keys import pack_range
+from arangorep.storage.keys import pack_many
 from arangorep.storage.log import HEADER_BYTES, document_entries, pack_header
 from arangorep.storage.rows import build_row, build_rows, row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
 from arangorep.values.index_terms import index_terms, violation
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import encode_range, revision_text
+from arangorep.values.revision import encode_many, revision_text
+from arangorep.values.tree_leaves import U64Array
 
 EDGE = 3
 
@@ -241,31 +244,31 @@ class CollectionWriter:
         """
         revisions = self._store.take_revisions(len(names))
         ticks = self._store.ticks.take(len(names))
-        rows = build_rows(names, self.collection.name_json, encode_range(revisions), tails)
-        self.put_rows(names, revisions, pack_range(revisions), ticks, rows)
+        block = np.arange(revisions.start, revisions.stop, dtype=np.uint64)
+        rows = build_rows(names, self.collection.name_json, encode_many(block), tails)
+        self.put_rows(names, block, ticks, rows)
         return revisions, rows
 
     def put_rows(
         self,
         names: list[bytes],
-        revisions: Sequence[int],
-        packed: list[bytes],
+        revisions: U64Array,
         ticks: range,
         rows: list[bytes],
     ) -> None:
-        """Store finished rows of new documents; `packed` are the revisions as `keys.u64`.
+        """Store finished rows of new documents, whose revisions ascend.
 
         Keys and revisions must be free; only in a collection without unique indexes.
         """
-        prefix = self._prefix
+        prefix, packed = self._prefix, pack_many(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
         entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
         self._log.update(entries)
         self._staged.log_bytes += sum(map(len, entries.values()))
         self._staged.last_tick = ticks[-1]
-        self._delta.inserted.extend(revisions)
-        self.newest_revision = max(self.newest_revision, max(revisions))
+        self._delta.blocks.append(revisions)
+        self.newest_revision = max(self.newest_revision, int(revisions[-1]))
         self._delta.largest_bytes = max(self._delta.largest_bytes, len(max(rows, key=len)))
         self._greatest_put = max(self._greatest_put, max(names))
         self._changed = True
@@ -286,10 +289,11 @@ class CollectionWriter:
     def clear(self) -> None:
         """Remove every document (marker 2004). Nothing happens in an empty collection."""
         delta = self._delta
-        if not self.collection.count and not delta.inserted:
+        if not self.collection.count and not delta.inserted and not delta.blocks:
             return
         clear_documents(self.collection, self._staged)
         delta.inserted.clear()
+        delta.blocks.clear()
         delta.removed.clear()
         delta.cleared = True
         delta.revision = self._store.next_revision()
@@ -304,7 +308,7 @@ class CollectionWriter:
             del self._staged.deltas[self.collection.info.id]
             return False
         delta.last_value = self.last_value
-        if delta.inserted:
+        if delta.inserted or delta.blocks:
             delta.revision = max(delta.revision, self.newest_revision)
         return True
 

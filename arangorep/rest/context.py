@@ -14,7 +14,6 @@ from arangorep.backup.runner import TaskRunner
 from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock
 from arangorep.codec.json import loads, loads_shallow
-from arangorep.data.cutter import Cutter
 from arangorep.data.stream import StreamTransaction
 from arangorep.data.streams import StreamTransactions
 from arangorep.data.users import UserDirectory
@@ -28,6 +27,7 @@ from arangorep.protocol import headers
 from arangorep.protocol.params import Query, parse_client_id, parse_number
 from arangorep.rest.answer import Answer
 from arangorep.rest.cursor_registry import CursorRegistry
+from arangorep.rest.cutter import Cutter
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.negotiation import decoded, is_velocypack
 from arangorep.rest.observation import Observation

@@ -19,7 +19,6 @@ from arangorep.backup.runner import TaskRunner
 from arangorep.backup.transfers import Transfers
 from arangorep.clock import Clock, SystemClock
 from arangorep.config import REPORTED_VERSION, Config
-from arangorep.data.cutter import Cutter
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.indexes import remove_unfinished
 from arangorep.data.streams import StreamTransactions
@@ -36,6 +35,7 @@ from arangorep.limits import LOOP_MONITOR_INTERVAL_MS
 from arangorep.pacing import GroupSync, LoopMonitor, Signal
 from arangorep.rest.context import Services
 from arangorep.rest.cursor_registry import CursorRegistry
+from arangorep.rest.cutter import Cutter
 from arangorep.rest.jobs import JobRegistry
 from arangorep.rest.log_book import LogBook
 from arangorep.rest.observation import Observation

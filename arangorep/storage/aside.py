@@ -41,11 +41,11 @@ def write(store: Store, aside: Collection, staged: Commit) -> None:
         changes.entries[family] = staged.changes.entries[family]
     store.engine.write(changes)
     state = aside.state
-    state.tree.insert(delta.inserted)
+    delta.insert_into(state.tree)
     state.tree.remove(delta.removed)
     old = state.counters
     state.counters = Counters(
-        count=old.count + len(delta.inserted) - len(delta.removed),
+        count=old.count + delta.documents,
         last_value=old.last_value if delta.last_value is None else delta.last_value,
         revision=max(old.revision, delta.revision),
         largest_bytes=max(old.largest_bytes, delta.largest_bytes),

@@ -15,6 +15,8 @@ from arangorep.storage.state import CollectionState
 from arangorep.values.collection import CollectionInfo
 from arangorep.values.database import DatabaseInfo
 from arangorep.values.marker import MarkerType
+from arangorep.values.revision_tree import RevisionTree
+from arangorep.values.tree_leaves import U64Array
 from arangorep.values.view import ViewInfo
 
 
@@ -26,11 +28,24 @@ class CollectionDelta:
     """
 
     inserted: list[int] = field(default_factory=list)
+    blocks: list[U64Array] = field(default_factory=list)
+    """More of what is inserted: ascending revisions of many documents at once."""
     removed: list[int] = field(default_factory=list)
     cleared: bool = False
     last_value: int | None = None
     revision: int = 0
     largest_bytes: int = 0
+
+    @property
+    def documents(self) -> int:
+        """How many more there are by it, but for what `cleared` takes away."""
+        return len(self.inserted) + sum(map(len, self.blocks)) - len(self.removed)
+
+    def insert_into(self, tree: RevisionTree) -> None:
+        """Errors: `RevisionTreeError`."""
+        tree.insert(self.inserted)
+        for block in self.blocks:
+            tree.insert_sorted_array(block)
 
 
 @dataclass(frozen=True, slots=True)

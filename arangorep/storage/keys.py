@@ -33,6 +33,8 @@ from typing import Final
 
 import numpy as np
 
+from arangorep.values.tree_leaves import U64Array
+
 FORMAT: Final = b"format"
 SERVER_ID: Final = b"server-id"
 TICKS: Final = b"ticks"
@@ -67,10 +69,15 @@ def index_prefix(collection_id: int, index_id: int) -> bytes:
     return u64(collection_id) + u64(index_id)
 
 
+def pack_many(numbers: U64Array) -> list[bytes]:
+    """`u64` of each."""
+    packed = numbers.astype(">u8").tobytes()
+    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
 def pack_range(numbers: range) -> list[bytes]:
     """`u64` of consecutive numbers."""
-    packed = np.arange(numbers.start, numbers.stop, dtype=np.uint64).astype(">u8").tobytes()
-    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+    return pack_many(np.arange(numbers.start, numbers.stop, dtype=np.uint64))
 
 
 def from_u64(data: bytes) -> int:

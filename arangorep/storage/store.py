@@ -170,7 +170,7 @@ class Store:
         collection = self.catalog.collection_by_id(collection_id)
         old = collection.state.counters if collection is not None else Counters()
         return Counters(
-            count=(0 if delta.cleared else old.count) + len(delta.inserted) - len(delta.removed),
+            count=(0 if delta.cleared else old.count) + delta.documents,
             last_value=old.last_value if delta.last_value is None else delta.last_value,
             revision=max(old.revision, delta.revision),
             largest_bytes=max(old.largest_bytes, delta.largest_bytes),
@@ -184,7 +184,7 @@ class Store:
         try:
             if delta.cleared:
                 state.tree.clear()
-            state.tree.insert(delta.inserted)
+            delta.insert_into(state.tree)
             state.tree.remove(delta.removed)
         except RevisionTreeError:
             # the documents are written and right; a tree that disagrees with them is not

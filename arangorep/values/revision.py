@@ -83,11 +83,6 @@ def revision_text(revision: int) -> str:
     return str(revision)
 
 
-def encode_range(revisions: range) -> list[bytes]:
-    """`encode_many` of consecutive ids."""
-    return encode_many(np.arange(revisions.start, revisions.stop, dtype=np.uint64))
-
-
 def encode_many(revisions: npt.NDArray[np.uint64]) -> list[bytes]:
     """`revision_text` of many ids, as bytes. All must have 11 digits (2004 and later)."""
     groups = np.zeros((len(revisions), _GROUP_BYTES), dtype=np.uint8)

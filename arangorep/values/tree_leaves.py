@@ -102,6 +102,11 @@ def mix(nodes: Iterable[Node]) -> int:
 
 def group_many(revisions: U64Array, range_min: int, shift: int) -> LeafColumns:
     """`group_few` for ascending ids, at least one."""
+    first, last = ((int(revision) - range_min) >> shift for revision in revisions[[0, -1]])
+    if first == last:  # as nearly always for what one commit inserts
+        mixed = np.bitwise_xor.reduce(hash_revisions(revisions))
+        columns = [[first], [len(revisions)], [mixed]]
+        return LeafColumns(*(np.array(column, dtype=np.uint64) for column in columns))
     index = (revisions - np.uint64(range_min)) >> np.uint64(shift)
     starts = _run_starts(index)
     count = np.diff(starts, append=len(index)).astype(np.uint64)

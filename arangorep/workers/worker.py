@@ -35,6 +35,7 @@ class Worker:
         self._starting = asyncio.create_task(self._start())
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._running: set[asyncio.Task[dict[str, Any]]] = set()
         self.waiting = 0
 
     @property
@@ -70,7 +71,10 @@ class Worker:
 
         A cancel does not reach the task that has begun: its answer would be taken for the next's.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._run(task, body)))
+        running = asyncio.create_task(self._run(task, body))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
 
     async def _run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
         self.waiting += 1
@@ -93,6 +97,7 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 async def _exchange(

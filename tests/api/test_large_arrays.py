@@ -13,8 +13,8 @@ from support.server import Api, ServerThread, error_of
 from support.wait import wait_for
 
 from arangorep.config import Config
-from arangorep.data.cutter import Cutter
 from arangorep.data.cutting import CutBlock
+from arangorep.rest.cutter import Cutter
 from arangorep.values.key_generator import KeyOptions
 
 PAD = "\u00fc" * 200

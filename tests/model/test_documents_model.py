@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.reading import read_with_revision
 from support.stores import (
     Bench,
     WriteFault,
@@ -45,7 +46,6 @@ from arangorep.data.documents import (
     Outcome,
     WriteOptions,
     WriteResult,
-    read_document,
 )
 from arangorep.data.indexes import drop_index
 from arangorep.data.transactions import Transaction
@@ -488,7 +488,7 @@ class DocumentsMachine(RuleBasedStateMachine):
             found = stored(self.bench.store, collection)
             assert found.keys() == {document.revision for document in expected.values()}
             for key, document in expected.items():
-                revision, row = read_document(self.bench.store, collection, key)
+                revision, row = read_with_revision(self.bench.store, collection, key)
                 assert revision == document.revision
                 raw = found[revision]
                 assert as_text(without_system(raw, key, revision)) == as_text(document.body)

@@ -24,11 +24,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.reading import read_with_revision
 from support.stores import Bench, finish, make_collection, make_index, markers, primary, system
 
 from arangorep.data import bulk, documents
 from arangorep.data.collections import drop_collection, rename_collection, truncate_collection
-from arangorep.data.documents import DocumentWriter, Outcome, WriteOptions, read_document
+from arangorep.data.documents import DocumentWriter, Outcome, WriteOptions
 from arangorep.data.reading import row_blocks
 from arangorep.data.streams import Declaration, StreamTransactions
 from arangorep.data.transactions import Transaction
@@ -408,12 +409,12 @@ class StreamsMachine(RuleBasedStateMachine):
             assert all(row["_id"] == f"{self.names[name]}/{row['_key']}" for row in rows)
             for key in {*KEYS, *seen, *self.committed[name]}:
                 if key in seen:
-                    revision, row = read_document(store, collection, key, stream)
+                    revision, row = read_with_revision(store, collection, key, stream)
                     assert revision == seen[key].revision
                     assert parsed(json.loads(row)) == seen[key]
                 else:
                     with pytest.raises(DocumentNotFound):
-                        read_document(store, collection, key, stream)
+                        read_with_revision(store, collection, key, stream)
 
     # -- the oracle ----------------------------------------------------------------------------
 
@@ -500,7 +501,7 @@ class StreamsMachine(RuleBasedStateMachine):
                 key: document.revision for key, document in content.items()
             }
             for key, document in content.items():
-                _, row = read_document(self.bench.store, collection, key)
+                _, row = read_with_revision(self.bench.store, collection, key)
                 assert parsed(json.loads(row)) == document
 
     @invariant()

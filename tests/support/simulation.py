@@ -29,6 +29,7 @@ from arangorep.errors import NoResponse
 from arangorep.follower.config import ApplierConfig
 from arangorep.follower.transport import Response
 from arangorep.rest.answer import Answer
+from arangorep.rest.cutter import Cutter
 from arangorep.rest.dispatch import Dispatcher
 from arangorep.server.node import Node
 from arangorep.storage import keys
@@ -186,6 +187,7 @@ class Machine:
             )
         except Killed:
             return
+        self.node.services.cutter = Cutter(cores=1)  # no other process: it would have its own time
         self.dispatcher = Dispatcher(self.node.services)
 
     def crash(self, *, loses_power: bool = False) -> None:

@@ -77,7 +77,7 @@ def insert(
 
 def cut_by_worker(documents: list[Any], options: KeyOptions) -> list[CutBlock] | None:
     """What comes back from a worker that was sent these documents."""
-    task = {"rows": WRITE_ROWS_PER_SLICE, "keys": asdict(options)}
+    task = {"rows": 10, "keys": asdict(options)}
     answer = cut(msgpack.unpack(msgpack.pack(task)), json.dumps(documents).encode())
     answer = msgpack.unpack(msgpack.pack(answer))
     return cut_blocks(answer) if "blocks" in answer else None

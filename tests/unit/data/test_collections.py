@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.memory_engine import MemoryEngine
+from support.reading import read_with_revision
 from support.stores import (
     bodies,
     index_entries,
@@ -27,7 +28,6 @@ from arangorep.data.collections import (
     truncate_collection,
 )
 from arangorep.data.databases import create_database
-from arangorep.data.documents import read_document
 from arangorep.errors import (
     ArangoError,
     BadParameter,
@@ -147,12 +147,12 @@ def test_a_change_that_is_refused(store: Store, collection: Collection) -> None:
 def test_documents_show_the_new_name(store: Store, collection: Collection) -> None:
     rename_collection(store, system(store), collection, {"name": 'n"ew'})
     assert collection.info.renamed
-    _, row = read_document(store, collection, "k1")
+    _, row = read_with_revision(store, collection, "k1")
     assert row.startswith(b'{"_key":"k1","_id":"n\\"ew/k1",')
     insert(store, collection, {"_key": "later", "n": 100})
     rename_collection(store, system(store), collection, {"name": "third"})
     for key in ("k1", "later"):
-        assert f'"_id":"third/{key}"'.encode() in read_document(store, collection, key)[1]
+        assert f'"_id":"third/{key}"'.encode() in read_with_revision(store, collection, key)[1]
     again = reopened(store)
     assert system(again).find("third").info == collection.info
     assert findings(again) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.reading import read_with_revision
 from support.stores import (
     bodies,
     finish,
@@ -26,7 +27,6 @@ from arangorep.data.documents import (
     WriteOptions,
     WriteResult,
     check_revision,
-    read_document,
 )
 from arangorep.data.transactions import Transaction
 from arangorep.errors import (
@@ -93,7 +93,7 @@ def fails(
 
 
 def revision_of(store: Store, collection: Collection, key: str = "a") -> str:
-    return revision_text(read_document(store, collection, key)[0])
+    return revision_text(read_with_revision(store, collection, key)[0])
 
 
 # -- inserting -------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def revision_of(store: Store, collection: Collection, key: str = "a") -> str:
 def test_an_inserted_document(store: Store, collection: Collection) -> None:
     result = one(store, collection, "insert", {"b": 1, "_key": "k", "_id": "x/y", "_rev": "z"})
     assert (result.key, result.old_revision, result.old) == ("k", 0, None)
-    revision, row = read_document(store, collection, "k")
+    revision, row = read_with_revision(store, collection, "k")
     assert (result.revision, result.new) == (revision, row)
     text = revision_text(revision)
     assert row == b'{"_key":"k","_id":"c/k","_rev":"%b","b":1}' % text.encode()
@@ -167,19 +167,19 @@ def test_a_key_that_exists(store: Store, collection: Collection) -> None:
 
 
 def test_ignoring_what_exists(store: Store, collection: Collection) -> None:
-    revision, row = read_document(store, collection, "a")
+    revision, row = read_with_revision(store, collection, "a")
     before = store.log.last_tick
     result = one(store, collection, "insert", {"_key": "a", "n": 5}, overwrite_mode="ignore")
     assert result == WriteResult("a", revision)
     assert store.log.last_tick == before
-    assert read_document(store, collection, "a") == (revision, row)
+    assert read_with_revision(store, collection, "a") == (revision, row)
 
 
 def test_replacing_what_exists(store: Store, collection: Collection) -> None:
-    old_revision, old = read_document(store, collection, "a")
+    old_revision, old = read_with_revision(store, collection, "a")
     result = one(store, collection, "insert", {"_key": "a", "m": 5}, overwrite_mode="replace")
     assert (result.old_revision, result.old) == (old_revision, old)
-    assert result.new == read_document(store, collection, "a")[1]
+    assert result.new == read_with_revision(store, collection, "a")[1]
     assert bodies(store, collection) == {"a": {"m": 5}}
 
 
@@ -204,7 +204,7 @@ def test_overwriting_compares_revisions_if_asked(
 
 
 def test_replacing(store: Store, collection: Collection) -> None:
-    old_revision, old = read_document(store, collection, "a")
+    old_revision, old = read_with_revision(store, collection, "a")
     result = one(store, collection, "replace", {"_key": "a", "m": 2, "_rev": "ignored"})
     assert (result.old_revision, result.old) == (old_revision, old)
     assert result.revision > old_revision
@@ -255,7 +255,7 @@ def test_updating_merges(store: Store, collection: Collection) -> None:
 def test_a_patch_of_nothing_writes_nothing(
     store: Store, collection: Collection, patch: dict[str, Any]
 ) -> None:
-    revision, row = read_document(store, collection, "a")
+    revision, row = read_with_revision(store, collection, "a")
     before = store.log.last_tick
     result = one(store, collection, "update", patch)
     assert result == WriteResult("a", revision, revision, row, row)
@@ -263,7 +263,7 @@ def test_a_patch_of_nothing_writes_nothing(
 
 
 def test_a_patch_with_any_further_member_is_a_write(store: Store, collection: Collection) -> None:
-    old, _ = read_document(store, collection, "a")
+    old, _ = read_with_revision(store, collection, "a")
     result = one(store, collection, "update", {"_key": "a", "_rev": "x"})
     assert result.revision > old
     assert len(markers(store)) > 0
@@ -322,7 +322,7 @@ def test_versions(
     skipped: bool,
 ) -> None:
     insert(store, collection, {"_key": "v", "version": stored_version})
-    revision, row = read_document(store, collection, "v")
+    revision, row = read_with_revision(store, collection, "v")
     before = store.log.last_tick
     patch = {"_key": "v", "version": given, "new": 1}
     result = one(store, collection, operation, patch, version_attribute="version")
@@ -348,7 +348,7 @@ def test_a_document_without_version_is_written(
 
 @pytest.mark.parametrize("item", ["a", "c/a", "other/a", {"_key": "a"}, {"_id": "c/a"}])
 def test_removing(store: Store, collection: Collection, item: object) -> None:
-    revision, row = read_document(store, collection, "a")
+    revision, row = read_with_revision(store, collection, "a")
     assert one(store, collection, "remove", item) == WriteResult("a", revision, 0, None, row)
     assert collection.count == 0
     fails(DocumentNotFound, store, collection, "remove", item)
@@ -464,7 +464,7 @@ def test_later_items_see_earlier_ones(store: Store, collection: Collection) -> N
 @pytest.mark.parametrize("key", ["nowhere", "", "a b", "a" * 255, "ä"])
 def test_what_is_not_there(store: Store, collection: Collection, key: str) -> None:
     with pytest.raises(DocumentNotFound):
-        read_document(store, collection, key)
+        read_with_revision(store, collection, key)
 
 
 def test_old_documents_show_the_present_name(store: Store, collection: Collection) -> None:
@@ -482,7 +482,7 @@ def test_old_documents_show_the_present_name(store: Store, collection: Collectio
 
 @pytest.mark.parametrize("given", ["_l6zhVTW---", "", "!", 1, None, "17"])
 def test_revisions_that_never_match(store: Store, collection: Collection, given: object) -> None:
-    current, _ = read_document(store, collection, "a")
+    current, _ = read_with_revision(store, collection, "a")
     with pytest.raises(Conflict):
         check_revision(collection, "a", current, given)
     check_revision(collection, "a", current, revision_text(current))

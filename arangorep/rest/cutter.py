@@ -14,13 +14,13 @@ from arangorep.data.cutting import CutBlock
 from arangorep.limits import (
     CUT_BYTES_MAX,
     CUT_FROM_BYTES,
+    CUT_ROWS_PER_BLOCK,
     CUT_WORKER_STARTS_MAX,
-    WRITE_ROWS_PER_SLICE,
 )
 from arangorep.values.key_generator import KeyOptions
 from arangorep.workers.worker import Worker
 
-log = logging.getLogger("arangorep.data")
+log = logging.getLogger("arangorep.rest")
 
 
 class Cutter:
@@ -32,13 +32,13 @@ class Cutter:
         self._worker: Worker | None = None
 
     async def cut(self, data: bytes, options: KeyOptions) -> list[CutBlock] | None:
-        """Blocks of `WRITE_ROWS_PER_SLICE` documents; None when the caller is to parse them."""
+        """Blocks of `CUT_ROWS_PER_BLOCK` documents; None when the caller is to parse them."""
         if not CUT_FROM_BYTES <= len(data) <= CUT_BYTES_MAX or data[:1] != b"[":
             return None
         worker = self._ready()
         if worker is None:
             return None
-        task = {"rows": WRITE_ROWS_PER_SLICE, "keys": asdict(options)}
+        task = {"rows": CUT_ROWS_PER_BLOCK, "keys": asdict(options)}
         answer = await worker.run(task, [data])
         return cut_blocks(answer) if "blocks" in answer else None
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from support.wait import wait_in_loop
 
-from arangorep.data.cutter import Cutter, count_cores
 from arangorep.data.cutting import CutBlock
 from arangorep.limits import (
     CUT_BYTES_MAX,
     CUT_FROM_BYTES,
+    CUT_ROWS_PER_BLOCK,
     CUT_WORKER_STARTS_MAX,
-    WRITE_ROWS_PER_SLICE,
 )
+from arangorep.rest.cutter import Cutter, count_cores
 from arangorep.values.key_generator import KeyOptions
 
 OPTIONS = KeyOptions()
@@ -44,7 +44,7 @@ async def ready(cutter: Cutter) -> None:
 
 def documents_of(blocks: list[CutBlock] | None) -> list[Any]:
     assert blocks is not None
-    assert {len(block.tails) for block in blocks[:-1]} <= {WRITE_ROWS_PER_SLICE}
+    assert {len(block.tails) for block in blocks[:-1]} <= {CUT_ROWS_PER_BLOCK}
     return [document for block in blocks for document in block.documents()]
 
 
