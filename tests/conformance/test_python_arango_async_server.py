@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from arangoasync.exceptions import (
     AsyncJobClearError,
     AsyncJobListError,
     AsyncJobResultError,
+    BackupRestoreError,
     CollectionListError,
     DatabaseListError,
     DatabaseSupportInfoError,
@@ -82,6 +85,41 @@ async def db(client: ArangoClient, system: StandardDatabase) -> AsyncIterator[St
 
 def refusal(error: ArangoServerError) -> tuple[int, int | None]:
     return error.http_code, error.error_code
+
+
+# -- backups -------------------------------------------------------------------------------------
+
+
+async def test_backups(system: StandardDatabase, tmp_path: Path) -> None:
+    place = {"repository": f"here:{tmp_path}", "config": {"here": {"type": "local"}}}
+    made = await system.backup.create(label="mine", allow_inconsistent=True, force=False, timeout=1)
+    assert made is not None
+    number = made["id"]
+    listed = await system.backup.get(number)
+    assert listed is not None
+    assert list(listed["list"]) == [number]
+    up = await system.backup.upload(backup_id=number, **place)
+    assert up is not None
+    await ended(lambda: system.backup.upload(upload_id=up["uploadId"]))
+    await system.backup.delete(number)
+    down = await system.backup.download(backup_id=number, **place)
+    assert down is not None
+    await ended(lambda: system.backup.download(download_id=down["downloadId"]))
+    assert number in (await system.backup.get() or {})["list"]
+    await system.backup.delete(number)
+    with pytest.raises(BackupRestoreError) as missing:
+        await system.backup.restore(number)
+    assert refusal(missing.value) == (404, 404)
+
+
+async def ended(ask: Callable[[], Awaitable[Json | None]]) -> None:
+    """Wait until a transfer is complete."""
+    for _ in range(1000):
+        server = (await ask() or {})["DBServers"]["SNGL"]
+        if server["Status"] != "STARTED":
+            break
+        await asyncio.sleep(0.01)
+    assert server["Status"] == "COMPLETED"
 
 
 # -- people --------------------------------------------------------------------------------------
@@ -454,8 +492,6 @@ REFUSED: dict[str, Ask] = {
     "foxx.run_tests": lambda db: db.foxx.run_tests("/m"),
     "foxx.swagger": lambda db: db.foxx.swagger("/m"),
     "foxx.download": lambda db: db.foxx.download("/m"),
-    "backup.upload": lambda db: db.backup.upload("1", "local:///tmp"),
-    "backup.download": lambda db: db.backup.download("1", "local:///tmp"),
     "cluster.calculate_rebalance_plan": lambda db: db.cluster.calculate_rebalance_plan(),
     "cluster.execute_rebalance_plan": lambda db: db.cluster.execute_rebalance_plan([]),
     "cluster.toggle_maintenance_mode": lambda db: db.cluster.toggle_maintenance_mode("off"),

@@ -118,8 +118,6 @@ SERVER: dict[str, Ask] = {
     "list_access_tokens": lambda db: db.list_access_tokens("root"),
     "delete_access_token": lambda db: db.delete_access_token("root", 1),
     "set_license": lambda db: db.set_license("abc", force=True),
-    "backup.upload": lambda db: db.backup.upload("1", "local:///tmp"),
-    "backup.download": lambda db: db.backup.download("1", "local:///tmp"),
 }
 
 CLUSTER: dict[str, Ask] = {
