@@ -40,8 +40,9 @@ class Config:
     snapshots_kept_s: int | None = None
     """Snapshots that are older are removed too; the newest never is."""
     backup_api: str = "true"
+    """Who may use `/_admin/backup/*`: `true`, `false` or `jwt` (superusers)."""
     backup_path_prefix: Path = Path("/")
-    """Who may use `/_admin/backup/*`, and below which directory backups are copied."""
+    """Backups are copied to and from places below this directory only."""
     insecure: bool = False
     retention: Retention = field(default_factory=Retention)
     sync_interval_ms: int = SYNC_INTERVAL_MS_DEFAULT

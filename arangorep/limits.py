@@ -96,7 +96,14 @@ CUT_ROWS_PER_BLOCK: Final = 1000
 """Documents of a cut array that are prepared before the event loop gets its turn: about 1.5 ms."""
 
 CUT_WORKER_STARTS_MAX: Final = 3
-"""A worker that ends is started anew so often."""
+"""A worker that ended is started anew until there were so many."""
+
+CUT_WAITING_MAX: Final = 8
+"""While so many arrays wait for the worker, the server parses the next one itself."""
+
+CUT_PATIENCE_S: Final = 5.0
+WORKER_PATIENCE_S: Final = 300.0
+"""A worker that takes longer for one task is ended."""
 
 RULED_ROWS_PER_SLICE: Final = 4
 """The same in a collection with computed values or a schema, which may cost much more each."""

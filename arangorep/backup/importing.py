@@ -7,6 +7,7 @@ handed out, so that whoever followed the old server notices.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from arangorep.backup.archive import (
     METADATA,
     Entry,
     Readable,
+    Stopped,
     check_seal,
     parse_metadata,
     read_archive,
@@ -46,9 +48,12 @@ PIECE_BYTES = LOAD_BYTES + LOAD_BYTES // 16
 Advance = Callable[[int], None]
 
 
-def verify_archive(path: Path) -> dict[str, Any]:
-    """Read an archive to its end; returns its metadata and counts. Errors: `DumpCorrupt`,
-    `DumpNotFound`."""
+def verify_archive(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
+    """Read an archive to its end; returns its metadata and counts.
+
+    Errors: `DumpCorrupt`; `DumpNotFound`; `OSError`; `Stopped` soon after `stop` is set.
+    """
+    stop = stop or threading.Event()
     if not path.is_file():
         raise DumpNotFound(f"{path} is no file")
     metadata: dict[str, Any] = {}
@@ -58,7 +63,7 @@ def verify_archive(path: Path) -> dict[str, Any]:
         if not entries:
             metadata = parse_metadata(entry.name, content)
         elif entry.name.endswith(layout.DATA):
-            documents += _check_lines(entry.name, content)
+            documents += _check_lines(entry.name, content, stop)
         found.append(entry)
         entries += 1
     check_seal(path)
@@ -68,10 +73,12 @@ def verify_archive(path: Path) -> dict[str, Any]:
     return {**metadata, "entries": entries, "documents": documents}
 
 
-def _check_lines(name: str, content: Readable) -> int:
+def _check_lines(name: str, content: Readable, stop: threading.Event) -> int:
     """Number of documents; each line must be an object with a key."""
     count = 0
     for lines in _blocks(content):
+        if stop.is_set():
+            raise Stopped
         for line in lines.removesuffix(b"\n").split(b"\n"):
             try:
                 value = loads(line)

@@ -7,7 +7,6 @@ in small pieces is done here, because a process takes longer to start.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +17,7 @@ from arangorep.errors import ArangoError
 from arangorep.follower.load_worker import prepare
 from arangorep.follower.loading import PROGRAM
 from arangorep.limits import IMPORT_SORTERS, IMPORT_SORTERS_FROM_BYTES
-from arangorep.workers.program import LENGTH
+from arangorep.workers.program import LENGTH, command_of
 
 Answer = dict[str, Any]
 
@@ -68,7 +67,7 @@ def _prepared(task: dict[str, Any], lines: bytes) -> Answer:
 class _Sorter:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM],
+            command_of(PROGRAM),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -80,7 +80,7 @@ class Transfer:
 
 
 class Transfers:
-    """Starts them, tells of them, ends them. A restart forgets all; what was copied is kept."""
+    """Starts them, tells of them, ends them. A restart forgets all."""
 
     def __init__(self, clock: Clock, next_id: Callable[[], int]) -> None:
         self._clock, self._next_id = clock, next_id

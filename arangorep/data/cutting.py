@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from arangorep.codec.json import dumps, dumps_all, loads, may_be_too_deep
+from arangorep.codec.json import dumps, dumps_all, loads_shallow, may_be_too_deep
 from arangorep.errors import CorruptedJson
 from arangorep.limits import JSON_DEPTH_MAX
 from arangorep.values.key_generator import KeyOptions, track
@@ -22,8 +22,8 @@ SHALLOW_BYTES = 2 * JSON_DEPTH_MAX
 
 KEY_FRONT = b'[{"_key":"'
 KEY_GAP = b'},{"_key":"'
-"""Between two documents of an array. Within a string its quotes would be escaped; within a document
-it makes a part too many, and the array is not split."""
+"""Between two documents of an array that all begin with their keys. Within a string its quotes
+would be escaped; within a document it makes a part too many, and the array is not split."""
 _all_keys = re.compile(rf"(?:{KEY_PATTERN}\n)+").fullmatch
 MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
 
@@ -47,7 +47,7 @@ class CutBlock:
         else:
             pairs = zip(self.names, self.tails, strict=True)
             texts = [b'{"_key":"%b"%b}' % pair for pair in pairs]
-        found: list[Any] = loads(b"[%b]" % b",".join(texts))
+        found: list[Any] = loads_shallow(b"[%b]" % b",".join(texts))
         return found
 
 
@@ -66,9 +66,8 @@ def cut_block(options: KeyOptions, documents: list[Any]) -> CutBlock | None:
         texts = dumps_all(documents)
     except CorruptedJson:
         return None
-    if _any_too_deep(texts):
-        return None
-    return CutBlock(None, [b"," + text[1:-1] if len(text) > 2 else b"" for text in texts])
+    tails = [b"," + text[1:-1] if len(text) > 2 else b"" for text in texts]
+    return None if _any_too_deep(tails) else CutBlock(None, tails)
 
 
 def _are_plain(documents: list[Any]) -> bool:
@@ -78,24 +77,27 @@ def _are_plain(documents: list[Any]) -> bool:
     )
 
 
-def _any_too_deep(texts: list[bytes]) -> bool:
-    return any(len(text) > SHALLOW_BYTES and may_be_too_deep(text) for text in texts)
+def _any_too_deep(tails: list[bytes]) -> bool:
+    """Whether one may be; the bracket around it is not in a tail."""
+    return any(len(tail) > SHALLOW_BYTES and may_be_too_deep(b"{" + tail) for tail in tails)
 
 
 def _with_keys(options: KeyOptions, documents: list[Any]) -> CutBlock | None:
     """None unless every `_key` stands in front and is a legal one."""
     if options.type == "autoincrement" or not options.allow_user_keys:
         return None
+    # else a gap within one document could stand for a missing one before another
+    if not all(next(iter(document), "") == "_key" for document in documents):
+        return None
+    keys = [document["_key"] for document in documents]
+    if not all(type(key) is str for key in keys):
+        return None
     try:
         text = dumps(documents)
     except CorruptedJson:
         return None
     parts = text[len(KEY_FRONT) : -2].split(KEY_GAP)
-    if len(parts) != len(documents) or not text.startswith(KEY_FRONT):
-        return None
-    try:
-        keys = [document["_key"] for document in documents]
-    except KeyError:
+    if len(parts) != len(documents):
         return None
     joined = "\n".join(keys) + "\n"
     if not _all_keys(joined):

@@ -191,7 +191,7 @@ class DocumentWriter:
         """Apply `operation` to every item; one that fails is reported in its place."""
         outcomes = Outcomes()
         inserts = operation == self.insert
-        rows = RULED_ROWS_PER_SLICE if self._has_rules else WRITE_ROWS_PER_SLICE
+        rows = self._rows_per_slice
         for start in range(0, len(items), rows):
             block = items[start : start + rows]
             inserted = self._insert_some(block) if inserts else None
@@ -214,10 +214,18 @@ class DocumentWriter:
             inserted = self._insert_block(block) if takes_blocks else None
             if inserted is not None:
                 outcomes.parts.append(inserted)
-            else:
-                outcomes.parts.append([_outcome(self.insert, item) for item in block.documents()])
-            yield
+                yield
+                continue
+            documents = block.documents()
+            for start in range(0, len(documents), self._rows_per_slice):
+                some = documents[start : start + self._rows_per_slice]
+                outcomes.parts.append([_outcome(self.insert, item) for item in some])
+                yield
         return outcomes
+
+    @property
+    def _rows_per_slice(self) -> int:
+        return RULED_ROWS_PER_SLICE if self._has_rules else WRITE_ROWS_PER_SLICE
 
     @property
     def _takes_blocks(self) -> bool:
@@ -323,10 +331,7 @@ def check_revision(collection: Collection, key: str, current: int, given: object
 def read_document(
     store: Store, collection: Collection, key: str, stream: StreamTransaction | None = None
 ) -> bytes:
-    """A document as clients see it; its revision is in it. Errors: 404/1202.
-
-    What cannot be a key is not looked at: nothing is stored under it.
-    """
+    """A document as clients see it; its revision is in it. Errors: 404/1202."""
     if stream is not None:
         seen = stream.document(collection, key.encode())
         if seen is None:

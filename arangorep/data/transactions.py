@@ -163,8 +163,8 @@ class CollectionWriter:
 
     @property
     def takes_blocks(self) -> bool:
-        """Whether `put_block` may be used: nothing to enforce, no edges, no claims of others."""
-        return not self.is_edge and not self._unique and not self.collection.locks
+        """Whether `put_block` may be used."""
+        return takes_blocks(self.collection)
 
     def check_claim(self, key: bytes) -> None:
         """Errors: 409/1200 when another stream transaction has claimed the document's key."""
@@ -368,6 +368,16 @@ class CollectionWriter:
         else:
             holder = self._engine.get(Family.INDEX, entry)
         return 0 if holder is None else int.from_bytes(holder, "big")
+
+
+def takes_blocks(collection: Collection) -> bool:
+    """Whether many may be inserted at once: nothing to enforce, no edges, no claims of others."""
+    info = collection.info
+    return (
+        info.type != EDGE
+        and not collection.locks
+        and not any(index.has_entries for index in info.indexes)
+    )
 
 
 def clear_documents(collection: Collection, staged: Commit) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
 from arangorep.backup.importing import verify_archive
-from arangorep.backup.jobs import in_thread, is_uid
-from arangorep.backup.problems import DumpCorrupt
+from arangorep.backup.jobs import is_uid, to_the_end
+from arangorep.backup.problems import DumpCorrupt, DumpNotFound
 from arangorep.backup.task_views import TaskRequestError
-from arangorep.errors import BackupConflict, HttpBadParameter, HttpNotFound
+from arangorep.errors import BackupConflict, HotBackupFailed, HttpBadParameter, HttpNotFound
 from arangorep.rest.backups import enqueue_dump, find_dump
 from arangorep.rest.context import Request
 
@@ -36,7 +37,7 @@ async def dump_status(request: Request, uid: str) -> dict[str, Any]:
 async def verify_dump(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """Read a dump or snapshot to its end: what it tells and holds, or which entry is wrong.
 
-    Errors: 400/400; 404/404.
+    One at a time: it takes a thread for long. Errors: 400/400; 404/404; 500/7001.
     """
     uid, places = body.get("uid"), request.services.runner.places
     if not isinstance(uid, str):
@@ -45,7 +46,14 @@ async def verify_dump(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     path = next((one for one in paths if is_uid(uid) and one.is_file()), None)
     if path is None:
         raise HttpNotFound(f"no dump or snapshot '{uid[:40]}'")
+    stop = threading.Event()
     try:
-        return {"uid": uid, "valid": True, **await in_thread(partial(verify_archive, path))}
+        async with request.services.verify_lock:
+            found = await to_the_end(partial(verify_archive, path, stop), stop)
     except DumpCorrupt as error:
         return {"uid": uid, "valid": False, "entry": error.entry, "problem": error.problem}
+    except (DumpNotFound, FileNotFoundError):
+        raise HttpNotFound(f"'{uid}' was removed meanwhile") from None
+    except OSError as error:
+        raise HotBackupFailed(f"the file cannot be read: {error.strerror}") from error
+    return {"uid": uid, "valid": True, **found}

@@ -6,11 +6,11 @@ import re
 from functools import partial
 from pathlib import Path
 from posixpath import normpath
-from typing import Any
+from typing import Any, NamedTuple
 
-from arangorep.backup.transfer import download, upload
+from arangorep.backup.jobs import in_thread
+from arangorep.backup.transfer import Progress, download, upload
 from arangorep.backup.transfers import Direction
-from arangorep.clock import iso_time
 from arangorep.errors import BadRemoteRepository, HttpBadParameter
 from arangorep.rest.context import Request
 
@@ -20,7 +20,7 @@ REMOTE_CHARACTERS_MAX = 4096
 _parts_of = re.compile(r"([^/:]+):([^:]*)", re.DOTALL).fullmatch
 
 
-def transfer(
+async def transfer(
     request: Request, direction: Direction, body: dict[str, Any], source: Path | None
 ) -> tuple[dict[str, Any], int]:
     """Start, tell of, or end a transfer; `source` is the backup that an upload copies.
@@ -36,30 +36,39 @@ def transfer(
             transfers.abort(direction, number)
             return {}, 200
         return transfers.status(direction, number), 200
-    backup_id = body["id"]
-    place = _place(request, body) / backup_id
-    directory = request.services.runner.places.checkpoints
-    if source is None:
-        work = partial(download, place, directory)
-    else:
-        moment = iso_time(request.services.clock.wall_us())
-        work = partial(upload, source, place, moment, str(request.store.server_id))
-    return {name: transfers.start(direction, backup_id, place, work)}, 202
-
-
-def _place(request: Request, body: dict[str, Any]) -> Path:
-    """Where backups are copied to or from. Errors: 400/400; 400/7008."""
     remote, config = body.get("remoteRepository"), body.get("config")
     if not isinstance(remote, str) or not isinstance(config, dict):
         raise HttpBadParameter("bad parameter: 'remoteRepository' and 'config' are needed")
-    path = parse_repository(remote, config)
-    allowed, data = request.services.backup_path_prefix, request.services.runner.places.data
-    resolved = path.resolve()  # links are followed: it counts where the files would be
-    if not resolved.is_relative_to(allowed.resolve()):
-        raise BadRemoteRepository(f"bad remote repository: {path} is not below {allowed}")
-    if resolved.is_relative_to(data.resolve()):
-        raise BadRemoteRepository(f"bad remote repository: {path} is within the data directory")
-    return resolved
+    backup_id, places = body["id"], request.services.runner.places
+    bounds = Bounds(request.services.backup_path_prefix, places.data)
+    wanted = parse_repository(remote, config) / backup_id
+    place = await in_thread(partial(bounds.check, wanted))
+
+    def work(progress: Progress) -> None:
+        bounds.check(wanted)  # it may have waited, and links are made quickly
+        if source is None:
+            download(place, places.checkpoints / backup_id, progress)
+        else:
+            upload(source, place, progress)
+
+    return {name: transfers.start(direction, backup_id, place, work)}, 202
+
+
+class Bounds(NamedTuple):
+    """Where backups may be copied to and from."""
+
+    prefix: Path
+    data: Path
+    """The data directory: nothing may be copied into it, or over it."""
+
+    def check(self, wanted: Path) -> Path:
+        """The directory that is meant, links followed. Errors: 400/7008."""
+        resolved, data = wanted.resolve(), self.data.resolve()
+        if not resolved.is_relative_to(self.prefix.resolve()):
+            raise BadRemoteRepository(f"bad remote repository: {wanted} is not below {self.prefix}")
+        if resolved.is_relative_to(data) or data.is_relative_to(resolved):
+            raise BadRemoteRepository(f"bad remote repository: {wanted} is where the data are")
+        return resolved
 
 
 def parse_repository(remote: str, config: dict[str, Any]) -> Path:

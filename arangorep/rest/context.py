@@ -50,6 +50,8 @@ class Services:
     dumps: ParallelDumps
     dump_lock: asyncio.Lock
     """Held while one batch of a parallel dump is read."""
+    verify_lock: asyncio.Lock
+    """Held while a dump is read to its end."""
     jobs: JobRegistry
     cursors: CursorRegistry
     cutter: Cutter

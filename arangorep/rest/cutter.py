@@ -14,7 +14,9 @@ from arangorep.data.cutting import CutBlock
 from arangorep.limits import (
     CUT_BYTES_MAX,
     CUT_FROM_BYTES,
+    CUT_PATIENCE_S,
     CUT_ROWS_PER_BLOCK,
+    CUT_WAITING_MAX,
     CUT_WORKER_STARTS_MAX,
 )
 from arangorep.values.key_generator import KeyOptions
@@ -36,7 +38,7 @@ class Cutter:
         if not CUT_FROM_BYTES <= len(data) <= CUT_BYTES_MAX or data[:1] != b"[":
             return None
         worker = self._ready()
-        if worker is None:
+        if worker is None or worker.waiting >= CUT_WAITING_MAX:
             return None
         task = {"rows": CUT_ROWS_PER_BLOCK, "keys": asdict(options)}
         answer = await worker.run(task, [data])
@@ -49,7 +51,7 @@ class Cutter:
             self._worker = None
         if self._worker is None and self._starts_left > 0:
             self._starts_left -= 1
-            self._worker = Worker(PROGRAM)
+            self._worker = Worker(PROGRAM, CUT_PATIENCE_S)
         return self._worker if self._worker is not None and self._worker.is_ready else None
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from arangorep.data.documents import (
 )
 from arangorep.data.rules import Rules
 from arangorep.data.stream import StreamTransaction
-from arangorep.data.transactions import Transaction
+from arangorep.data.transactions import Transaction, takes_blocks
 from arangorep.errors import (
     ArangoError,
     CollectionNotFound,
@@ -199,7 +199,8 @@ async def _insert(request: Request, stream: StreamTransaction | None) -> Answer:
         raise CollectionParameterMissing
     request.check_documents_writable()
     collection = request.collection(name)
-    body = await _cut_body(request, collection) or await request.documents()
+    cut = None if stream is not None else await _cut_body(request, collection)
+    body = cut or await request.documents()
     if not isinstance(body, (dict, list, CutArray)):
         raise DocumentTypeInvalid
     return await _write(request, stream, name, body, "insert", _options(request.query))
@@ -214,9 +215,11 @@ class CutArray:
 
 
 async def _cut_body(request: Request, collection: Collection) -> CutArray | None:
-    """None when the body is to be parsed here."""
+    """None when the body is to be parsed here, as for whatever takes no blocks."""
     info = collection.info
     if is_velocypack(request.header("Content-Type")) or Rules.apply_to(info):
+        return None
+    if not takes_blocks(collection):
         return None
     blocks = await request.services.cutter.cut(await request.read_body(), info.key_options)
     return None if blocks is None else CutArray(blocks, info.key_options)

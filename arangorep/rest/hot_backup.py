@@ -58,7 +58,7 @@ async def handle(request: Request) -> Answer:
     given = body if isinstance(body, dict) else {}
     match word := request.parts[0]:
         case "upload" | "download":
-            return _answer(*_transfer(request, Direction(word), given))
+            return _answer(*await _transfer(request, Direction(word), given))
         case "dump":
             return _answer(start_dump(request, body), 202)
         case "verify":
@@ -88,18 +88,18 @@ def _answer(value: dict[str, Any], status: int) -> Answer:
     return json_answer({"error": False, "code": status, "result": value}, status)
 
 
-def _transfer(
+async def _transfer(
     request: Request, direction: Direction, body: dict[str, Any]
 ) -> tuple[dict[str, Any], int]:
     """Errors: 400/400; 400/7008; 404/404; 409/7011."""
     if f"{direction}Id" in body:
-        return transfer(request, direction, body, None)
+        return await transfer(request, direction, body, None)
     if direction is Direction.UPLOAD:
-        return transfer(request, direction, body, _find(request, body))
+        return await transfer(request, direction, body, _find(request, body))
     wanted = body.get("id")
     if not isinstance(wanted, str) or not _is_id(wanted) or wanted == FAILSAFE:
         raise HttpBadParameter("bad parameter: 'id' must be that of a backup")
-    return transfer(request, direction, body, None)
+    return await transfer(request, direction, body, None)
 
 
 def _directory(request: Request) -> Path:

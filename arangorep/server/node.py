@@ -95,6 +95,7 @@ class Node:
             batches=BatchRegistry(self.store, self.clock, clients),
             dumps=ParallelDumps(self.store, self.clock),
             dump_lock=asyncio.Lock(),
+            verify_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
             cutter=Cutter(),
             runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION),

@@ -8,20 +8,34 @@ opens no store.
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from struct import Struct
 from typing import Any
 
 from arangorep.codec import msgpack
 
 LENGTH = Struct(">I")
+ROOT = Path(__file__).parents[2]
+"""Where the package lies, if it is not installed."""
 
 Answer = dict[str, Any]
 
 
+def command_of(program: str) -> list[str]:
+    """What starts a program, given as the name of a module.
+
+    Modules are not looked for in the directory that the server happens to be started in.
+    """
+    start = f"import runpy, sys; sys.path.append({str(ROOT)!r}); "
+    return [sys.executable, "-P", "-c", f"{start}runpy.run_module({program!r}, {{}}, '__main__')"]
+
+
 def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:
     """Answer until the input ends. A task without bytes is answered with nothing: it was a test."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the server, which ends this too
     gc.disable()  # a task makes no cycles, only very many objects
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from typing import Any
 
 from arangorep.codec import msgpack
-from arangorep.limits import LOAD_BYTES
-from arangorep.workers.program import LENGTH
+from arangorep.limits import LOAD_BYTES, WORKER_PATIENCE_S
+from arangorep.workers.program import LENGTH, command_of
 
 
 class Workers:
@@ -28,15 +27,20 @@ class Workers:
 
 
 class Worker:
-    """The process, started at once and ready a little later. `program` is a module's name."""
+    """The process, started at once and ready a little later. `program` is a module's name.
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    A task that takes longer than `patience_s` is given up, and the process with it.
+    """
+
+    def __init__(self, program: str, patience_s: float = WORKER_PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._spawning = asyncio.create_task(_spawn(program))
         self._starting = asyncio.create_task(self._start())
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[dict[str, Any]]] = set()
         self.waiting = 0
+        """Tasks that have not ended."""
 
     @property
     def is_ready(self) -> bool:
@@ -51,53 +55,59 @@ class Worker:
         return self._process.returncode is not None
 
     async def _start(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self._program,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LOAD_BYTES,
-        )
-        try:
+        """Nothing is raised: one that does not start `has_ended`."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            process = await asyncio.shield(self._spawning)
             await _exchange(process, {}, [])
-        except BaseException:
-            process.kill()
-            raise
-        self._process = process
+            self._process = process
 
     async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
         """One task. The answer is empty, or has `error`, when the worker could not do it.
 
         A cancel does not reach the task that has begun: its answer would be taken for the next's.
         """
+        self.waiting += 1
         running = asyncio.create_task(self._run(task, body))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return await asyncio.shield(running)
 
     async def _run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
-        self.waiting += 1
-        async with self._turn:
-            try:
+        try:
+            async with self._turn:
                 await asyncio.shield(self._starting)
-                assert self._process is not None
-                return await _exchange(self._process, task, body)
-            except (OSError, asyncio.IncompleteReadError) as error:
-                return {"error": f"the worker ended: {error}"}
-            finally:
-                self.waiting -= 1
+                if self._process is None:
+                    return {"error": "the worker does not start"}
+                async with asyncio.timeout(self._patience_s):
+                    return await _exchange(self._process, task, body)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            self._kill()
+            return {"error": f"the worker ended: {error!r}"}
+        finally:
+            self.waiting -= 1
 
-    async def close(self) -> None:
-        """End the process."""
-        self._starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await self._starting
+    def _kill(self) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self._process.wait()
-        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End the process, and wait until it is gone."""
+        with contextlib.suppress(OSError):
+            process = await self._spawning
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        await asyncio.gather(self._starting, *self._running, return_exceptions=True)
+
+
+async def _spawn(program: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command_of(program),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LOAD_BYTES,
+    )
 
 
 async def _exchange(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.backups import Backups, backup_config, fill, held
 from support.server import Api, ServerThread, error_of
+
+from arangorep.backup.problems import DumpNotFound
+from arangorep.rest import backup_dumps
 
 
 @pytest.fixture
@@ -90,6 +95,46 @@ def test_verify_a_damaged_one(backups: Backups, tmp_path: Path) -> None:
     told = backups.done("POST", "/_admin/backup/verify", {"uid": uid})["result"]
     assert (told["valid"], told.keys()) == (False, {"uid", "valid", "entry", "problem"})
     assert ".data.json" in told["entry"] or told["entry"] == "the archive"
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (DumpNotFound("gone"), (404, 404)),
+        (FileNotFoundError(2, "No such file"), (404, 404)),
+        (OSError(5, "Input/output error"), (500, 7001)),
+    ],
+)
+def test_verify_what_cannot_be_read(
+    backups: Backups, monkeypatch: pytest.MonkeyPatch, fault: Exception, expected: tuple[int, int]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    uid = backups.dump()
+    monkeypatch.setattr(backup_dumps, "verify_archive", fail)
+    assert refused(backups, "POST", "verify", {"uid": uid}) == expected
+
+
+def test_verifications_take_one_thread(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid, running, most = backups.dump(), [0], [0]
+    plain = backup_dumps.verify_archive
+
+    def counted(*arguments: Any) -> Any:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        found = plain(*arguments)
+        running[0] -= 1
+        return found
+
+    monkeypatch.setattr(backup_dumps, "verify_archive", counted)
+    with ThreadPoolExecutor(5) as pool:
+        ask = [
+            pool.submit(backups.done, "POST", "/_admin/backup/verify", {"uid": uid})
+            for _ in range(5)
+        ]
+        assert all(one.result()["result"]["valid"] for one in ask)
+    assert most[0] == 1
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"uid": None}, {"uid": 7}])

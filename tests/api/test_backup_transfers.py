@@ -182,6 +182,57 @@ def harm(path: Path, damage: str) -> None:
             path.write_bytes(data + b" ")
 
 
+def test_a_complete_copy_stays_one_while_it_is_compared(
+    mover: Mover, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    made = mover.create()
+    mover.move("upload", made, place)
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "_holds", fail)
+        assert mover.move("upload", made, place)["Status"] == "FAILED"
+    mover.done("POST", "/_admin/backup/delete", {"id": made})
+    assert mover.move("download", made, place)["Status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("word", ["upload", "download"])
+def test_an_abort_ends_a_comparison(mover: Mover, place: Path, word: str) -> None:
+    made = mover.create()
+    mover.move("upload", made, place)
+    with held("_holds", owner=transfer) as gate:
+        number = mover.start(word, made, place)
+        gate.reached()
+        mover.done("POST", f"/_admin/backup/{word}", {f"{word}Id": number, "abort": True})
+        gate.open()
+        assert mover.end(word, number)["Status"] == "CANCELLED"
+
+
+def test_what_else_lies_at_the_place_is_not_touched(mover: Mover, place: Path) -> None:
+    made = mover.create()
+    (place / made).mkdir(parents=True)
+    (place / made / "CURRENT").write_text("mine")
+    ended = mover.move("upload", made, place)
+    assert (ended["Status"], ended["Error"]) == ("FAILED", 7005)
+    assert (place / made / "CURRENT").read_text() == "mine"
+
+
+def test_an_interrupted_upload_goes_on(mover: Mover, place: Path) -> None:
+    made = mover.create()
+    with held("_copy", owner=transfer, after=2) as gate:
+        number = mover.start("upload", made, place)
+        gate.reached()
+        mover.done("POST", "/_admin/backup/upload", {"uploadId": number, "abort": True})
+        gate.open()
+        mover.end("upload", number)
+    assert len(files(place / made)) == 2
+    assert mover.move("download", made, place)["Status"] in ("FAILED", "COMPLETED")
+    before = touched(place / made)
+    assert mover.move("upload", made, place)["Status"] == "COMPLETED"
+    assert before.items() <= touched(place / made).items()
+
+
 # -- damage ----------------------------------------------------------------------------------------
 
 
@@ -369,7 +420,45 @@ def test_only_below_the_prefix(tmp_path: Path) -> None:
             assert mover.error("upload", **wish) == (400, 7008)
             assert mover.error("download", **wish) == (400, 7008)
         assert mover.move("upload", made, allowed / "x")["Status"] == "COMPLETED"
+        (tmp_path / "outside").mkdir()
+        (allowed / made).symlink_to(tmp_path / "outside")
+        wish = {"id": made, "remoteRepository": f"here:{allowed}", "config": CONFIG}
+        assert mover.error("upload", **wish) == (400, 7008)
+        assert mover.error("download", **wish) == (400, 7008)
     assert not (tmp_path / "x").exists()
+    assert files(tmp_path / "outside") == []
+
+
+def test_a_link_that_comes_while_it_waits(
+    tmp_path: Path, server: ServerThread, mover: Mover, place: Path
+) -> None:
+    made = mover.create()
+    (tmp_path / "outside").mkdir()
+    server.server.node.services.backup_path_prefix = place.parent
+    transfers = server.server.node.services.transfers
+    server.run(transfers._room.acquire())
+    server.run(transfers._room.acquire())
+    number = mover.start("upload", made, place)
+    place.parent.mkdir()
+    place.symlink_to(tmp_path / "outside")
+    server.call(transfers._room.release)
+    ended = mover.end("upload", number)
+    server.call(transfers._room.release)
+    assert (ended["Status"], ended["Error"]) == ("FAILED", 7008)
+    assert files(tmp_path / "outside") == []
+
+
+def test_never_over_the_data_directory(tmp_path: Path, place: Path) -> None:
+    """A backup that is named as the data directory is, to where that lies."""
+    (tmp_path / "up").mkdir()
+    with ServerThread(backup_config(tmp_path / "up", "live")) as server:
+        mover = Mover(server.url)
+        made = mover.create()
+        mover.move("upload", made, place)
+        for wanted in (tmp_path / "up" / "live", tmp_path / "up"):
+            remote = f"here:{wanted.parent}"
+            wish = {"id": wanted.name, "remoteRepository": remote, "config": CONFIG}
+            assert mover.error("download", **wish) == (400, 7008)
 
 
 def test_never_into_the_data_directory(mover: Mover, tmp_path: Path) -> None:

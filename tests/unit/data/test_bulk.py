@@ -17,7 +17,7 @@ from arangorep.codec import msgpack
 from arangorep.data import bulk
 from arangorep.data.collections import create_collection
 from arangorep.data.cut_worker import cut, cut_blocks
-from arangorep.data.cutting import CutBlock
+from arangorep.data.cutting import CutBlock, cut_block
 from arangorep.data.databases import ensure_system_database
 from arangorep.data.documents import DocumentWriter, Outcomes, WriteOptions, WriteResult
 from arangorep.data.transactions import Transaction
@@ -37,7 +37,14 @@ DOCUMENTS = st.lists(
         st.fixed_dictionaries({"a": st.text(), "b": st.lists(st.booleans())}),
         st.fixed_dictionaries({"a": st.integers(0, 9), "_key": KEYS}),
         st.just("no document"),
-        st.just({"_key": "deep", "a": json.loads("[" * 300 + "]" * 300)}),
+        # inside of them is what stands between two documents
+        st.just({"_key": "k1", "l": [{"z": 1}, {"_key": "k2"}]}),
+        st.just({"x": 1, "_key": "k3"}),
+        st.just({"x": 1, "_key": 5}),
+        st.just({"_key": None}),
+        st.sampled_from([197, 198, 199, 200, 300]).map(
+            lambda depth: {"_key": f"d{depth}", "a": json.loads("[" * depth + "]" * depth)}
+        ),
     ),
     min_size=1,
     max_size=20,
@@ -111,11 +118,32 @@ def test_blocks_and_single_inserts_agree(documents: list[Any]) -> None:
     assert insert(given_keys, {}, in_blocks=True, by_worker=True) == one_by_one
 
 
+def test_a_gap_within_a_document_is_none_between_two() -> None:
+    documents: list[Any] = [
+        {"_key": "a", "l": [{"z": 1}, {"_key": "b"}]},
+        {"x": 1, "_key": "b"},
+        *({"_key": f"k{n}"} for n in range(8)),
+    ]
+    assert cut_block(KeyOptions(), documents) is None
+    assert cut_block(KeyOptions(), [*documents[:1], *documents[2:]]) is None
+    plain = cut_block(KeyOptions(), documents[2:])
+    assert plain is not None
+    assert plain.documents() == documents[2:]
+    sequence = [item for document in documents for item in (document, {"_key": "other"})]
+    one_by_one = insert(sequence, {}, in_blocks=False)
+    for by_worker in (False, True):
+        assert insert(sequence, {}, in_blocks=True, by_worker=by_worker) == one_by_one
+
+
 @pytest.mark.parametrize("options", [{"type": "padded"}, {"type": "autoincrement"}, {}])
 @given(documents=st.one_of(DOCUMENTS, ASCENDING))
 def test_a_worker_makes_no_difference(options: dict[str, Any], documents: list[Any]) -> None:
-    by_worker = insert(documents, options, in_blocks=True, by_worker=True)
-    assert by_worker == insert(documents, options, in_blocks=True)
+    given_keys = [d for d in documents if not isinstance(d, dict) or "_key" in d]
+    one_by_one = insert(given_keys, options, in_blocks=False)
+    assert insert(given_keys, options, in_blocks=True, by_worker=True) == one_by_one
+    # which numbers generated keys get is another matter
+    (_, bodies, count), _ = insert(documents, options, in_blocks=True, by_worker=True)
+    assert (bodies, count) == insert(documents, options, in_blocks=False)[0][1:]
 
 
 def test_numbers_among_keys_are_known_to_the_generator() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,8 +17,10 @@ from arangorep.limits import (
     CUT_BYTES_MAX,
     CUT_FROM_BYTES,
     CUT_ROWS_PER_BLOCK,
+    CUT_WAITING_MAX,
     CUT_WORKER_STARTS_MAX,
 )
+from arangorep.rest import cutter as cutter_module
 from arangorep.rest.cutter import Cutter, count_cores
 from arangorep.values.key_generator import KeyOptions
 
@@ -120,6 +123,27 @@ async def test_a_worker_that_dies_at_work(cutter: Cutter) -> None:
     work = cutter.cut(LARGE, OPTIONS)
     os.kill(worker._process.pid, signal.SIGKILL)
     assert await work is None
+
+
+async def test_a_worker_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutter_module, "CUT_PATIENCE_S", 1.0)
+    cutter = Cutter(cores=2)
+    await ready(cutter)
+    worker = cutter._worker
+    assert worker is not None
+    assert worker._process is not None
+    os.kill(worker._process.pid, signal.SIGSTOP)
+    assert await cutter.cut(LARGE, OPTIONS) is None
+    await worker._process.wait()
+    await ready(cutter)
+    assert documents_of(await cutter.cut(LARGE, OPTIONS)) == DOCUMENTS
+    await cutter.close()
+
+
+async def test_a_queue_is_not_joined_when_it_is_long(cutter: Cutter) -> None:
+    work = [asyncio.create_task(cutter.cut(LARGE, OPTIONS)) for _ in range(CUT_WAITING_MAX + 3)]
+    found = [await one for one in work]
+    assert [blocks is None for blocks in found] == [False] * CUT_WAITING_MAX + [True] * 3
 
 
 async def test_not_on_one_core() -> None:

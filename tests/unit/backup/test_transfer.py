@@ -1,0 +1,95 @@
+"""Copies of hot backups, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arangorep.backup import transfer
+from arangorep.backup.archive import Stopped
+from arangorep.backup.transfer import Progress, download, upload
+from arangorep.rest.backup_transfers import Bounds, parse_repository
+
+META = '{"id":"b","datetime":"2026-01-01T00:00:00Z"}'
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A backup."""
+    path = tmp_path / "backups" / "b"
+    path.mkdir(parents=True)
+    for name, text in {"CURRENT": "MANIFEST-1\n", "MANIFEST-1": "x", "META": META}.items():
+        (path / name).write_text(text)
+    return path
+
+
+def test_copies_are_the_same_whenever_they_are_made(tmp_path: Path, source: Path) -> None:
+    for name in ("one", "two"):
+        upload(source, tmp_path / name / "b", Progress())
+    assert (tmp_path / "one/b/manifest.json").read_bytes() == (
+        tmp_path / "two/b/manifest.json"
+    ).read_bytes()
+
+
+def test_a_stop_is_seen_between_any_two_files(tmp_path: Path, source: Path) -> None:
+    away, back = tmp_path / "away" / "b", tmp_path / "back" / "b"
+    upload(source, away, Progress())
+    for work in (lambda p: upload(source, away, p), lambda p: download(away, source, p),
+                 lambda p: download(away, back, p)):  # fmt: skip
+        progress = Progress()
+        progress.stop.set()
+        with pytest.raises(Stopped):
+            work(progress)
+    assert list((tmp_path / "back").iterdir()) == []
+
+
+def test_a_stop_within_a_file(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "big").write_bytes(bytes(10_000_000))
+    progress, pieces = Progress(), []
+    plain = transfer.read_chunks
+
+    def counted(path: Path, name: str):  # type: ignore[no-untyped-def]
+        for chunk in plain(path, name):
+            pieces.append(name)
+            if name == "big":
+                progress.stop.set()
+            yield chunk
+
+    monkeypatch.setattr(transfer, "read_chunks", counted)
+    with pytest.raises(Stopped):
+        upload(source, tmp_path / "away" / "b", progress)
+    assert pieces.count("big") == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_allowed"),
+    [
+        ("x/b", True), ("x/../x/b", True), ("x", True), ("", False), ("y/b", False),
+        ("x/data", False), ("x/data/b", False), ("x/data2", True), ("x/link/b", False),
+        ("x/../../b", False),
+    ],
+)  # fmt: skip
+def test_bounds(tmp_path: Path, wanted: str, is_allowed: bool) -> None:
+    (tmp_path / "x" / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "x" / "link").symlink_to(tmp_path / "y")
+    data = tmp_path / "x" / "data" / "deep"
+    bounds = Bounds(tmp_path / "x", data.parent)
+    if wanted == "x":
+        bounds = Bounds(tmp_path / "x", tmp_path / "elsewhere")
+    if is_allowed:
+        assert bounds.check(tmp_path / wanted) == (tmp_path / wanted).resolve()
+    else:
+        with pytest.raises(Exception, match="bad remote repository"):
+            bounds.check(tmp_path / wanted)
+
+
+@pytest.mark.parametrize(
+    ("remote", "path"),
+    [("l:/a/b", "/a/b"), ("l://a//b/", "/a/b"), ("l:/a/./c/../b", "/a/b"), ("l:/", "/"),
+     ("l:/../../a", "/a")],
+)  # fmt: skip
+def test_places(remote: str, path: str) -> None:
+    assert parse_repository(remote, {"l": {"type": "local"}}) == Path(path)
