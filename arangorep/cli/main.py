@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
 from arangorep import __version__
-from arangorep.cli.check_cmd import check
-from arangorep.cli.compare_cmd import compare
-from arangorep.cli.dump_cmd import dump
-from arangorep.cli.follow_cmd import applier, follow, sync
-from arangorep.cli.import_cmd import import_file
 from arangorep.cli.offline_cmd import OfflineGroup, offline, run_top_level, top_level_options
-from arangorep.cli.restore_cmd import restore
-from arangorep.cli.serve_cmd import serve
-from arangorep.cli.verify_cmd import verify
+
+COMMANDS = {
+    "applier": "follow_cmd",
+    "check": "check_cmd",
+    "compare": "compare_cmd",
+    "dump": "dump_cmd",
+    "follow": "follow_cmd",
+    "import": "import_cmd",
+    "restore": "restore_cmd",
+    "serve": "serve_cmd",
+    "sync": "follow_cmd",
+    "verify": "verify_cmd",
+}
+"""The module of each command. It is imported when the command is asked for: all of them together
+take longer to import than most commands take to run."""
+
+
+class Commands(OfflineGroup):
+    """The top-level command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*COMMANDS, *super().list_commands(ctx)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        name = "import_file" if cmd_name == "import" else cmd_name  # one is a keyword
+        found: click.Command = getattr(import_module(f"arangorep.cli.{module}"), name)
+        return found
 
 
 @click.group(
-    cls=OfflineGroup,
+    cls=Commands,
     invoke_without_command=True,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -36,16 +59,6 @@ def cli(context: click.Context, /, **options: Any) -> None:
     run_top_level(context, options)
 
 
-cli.add_command(serve)
-cli.add_command(import_file)
-cli.add_command(check)
-cli.add_command(sync)
-cli.add_command(follow)
-cli.add_command(applier)
-cli.add_command(compare)
-cli.add_command(dump)
-cli.add_command(restore)
-cli.add_command(verify)
 cli.add_command(offline)
 
 

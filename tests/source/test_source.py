@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from arangorep import errors
@@ -101,7 +102,10 @@ def test_the_documents_name_rooms_commands_and_options() -> None:
     for room in sorted(p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name[0] != "_"):
         assert f"`{room}`" in architecture, f"ARCHITECTURE.md does not name {room}"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, command in cli.commands.items():
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
         assert f"arangorep {name}" in readme, f"README.md does not show {name}"
         for parameter in command.params:
             for option in parameter.opts:
