@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from arangorep.backup.checking import check_directory
+from arangorep.backup.directory import check_files, read_manifest
+from arangorep.backup.hot_restore import META
 from arangorep.backup.importing import verify_archive
+from arangorep.backup.layout import MANIFEST
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
 
 CORRUPT = 65
@@ -29,7 +32,8 @@ Advance = Callable[[int], None]
 def verify(path: Path) -> None:
     """Verify the dump at PATH: manifest, sizes, hashes, counts, and every document.
 
-    Exits with 65 when something is wrong, naming the entry, and with 66 when there is no dump.
+    Also snapshots, and hot backups that were uploaded to a directory. Exits with 65 when something
+    is wrong, naming the entry, and with 66 when there is no dump.
     """
     try:
         with bytes_bar("verifying") as advance:
@@ -41,7 +45,19 @@ def verify(path: Path) -> None:
 
 def _kind_of(path: Path) -> Callable[[Path, Advance], str]:
     """What checks whatever lies at a path: one function for each kind of dump."""
+    if (path / META).exists():
+        return verify_copy
     return verify_directory if path.is_dir() else verify_file
+
+
+def verify_copy(path: Path, advance: Advance) -> str:
+    """A hot backup where it was uploaded to. Errors: `DumpCorrupt`, `DumpNotFound`."""
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise DumpCorrupt(MANIFEST, "is missing: the copy of this backup is not complete")
+    check_files(path, manifest, advance)
+    held = f"{len(manifest.entries)} files, {manifest.size} bytes"
+    return f"{path} is sound: a hot backup of {manifest.created}, {held}"
 
 
 def verify_directory(path: Path, advance: Advance) -> str:

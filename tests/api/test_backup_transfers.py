@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,28 @@ def test_with_python_arango(server: ServerThread, mover: Mover, place: Path) -> 
     mover.end("download", started["download_id"])
     assert list(backup.get()["list"]) == [made]
     client.close()
+
+
+def test_the_copy_is_verified_by_the_command_line(mover: Mover, place: Path) -> None:
+    made = mover.create()
+    mover.move("upload", made, place)
+    good = command("verify", place / made)
+    assert (good.returncode, "a hot backup of" in good.stdout) == (0, True)
+    harm(place / made / "CURRENT", "flipped")
+    assert "CURRENT" in command("verify", place / made, code=65).stderr
+    (place / made / "manifest.json").unlink()
+    assert "not complete" in command("verify", place / made, code=65).stderr
+    (place / made / "META").unlink()
+    command("verify", place / made, code=66)
+
+
+def command(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "arangorep", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
 
 
 # -- only what is new ------------------------------------------------------------------------------
