@@ -48,9 +48,16 @@ PIECE_BYTES = LOAD_BYTES + LOAD_BYTES // 16
 Advance = Callable[[int], None]
 
 
-def verify_archive(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
+def _untold(_: int) -> None:
+    pass
+
+
+def verify_archive(
+    path: Path, stop: threading.Event | None = None, advance: Advance = _untold
+) -> dict[str, Any]:
     """Read an archive to its end; returns its metadata and counts.
 
+    `advance` is told the bytes of each entry.
     Errors: `DumpCorrupt`; `DumpNotFound`; `OSError`; `Stopped` soon after `stop` is set.
     """
     stop = stop or threading.Event()
@@ -66,6 +73,7 @@ def verify_archive(path: Path, stop: threading.Event | None = None) -> dict[str,
             documents += _check_lines(entry.name, content, stop)
         found.append(entry)
         entries += 1
+        advance(entry.size)
     check_seal(path)
     expected = sum(entry.documents or 0 for entry in found)
     if documents != expected:

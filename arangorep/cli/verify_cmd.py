@@ -72,11 +72,11 @@ def verify_directory(path: Path, advance: Advance) -> str:
     return f"{path} is sound: {held}, tick {found.tick}"
 
 
-def verify_file(path: Path, _: Advance) -> str:
+def verify_file(path: Path, advance: Advance) -> str:
     """An archive of a dump or a snapshot. Errors: `DumpCorrupt`, `DumpNotFound`."""
     if not path.exists():
         raise DumpNotFound(f"{path} does not exist")
-    found = verify_archive(path)
+    found = verify_archive(path, advance=advance)
     kind = "a dump" if "dumpUid" in found else "a snapshot"
     held = f"{found['entries']} entries, {found['documents']} documents"
     return f"{path} is sound: {kind} of tick {found.get('tick')}, {held}"
@@ -105,6 +105,7 @@ def bytes_bar(title: str) -> Iterator[Advance]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda size: progress.advance(task, size)
