@@ -8,6 +8,7 @@ opens no store.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -31,6 +32,11 @@ def command_of(program: str) -> list[str]:
     """
     start = f"import runpy, sys; sys.path.append({str(ROOT)!r}); "
     return [sys.executable, "-P", "-c", f"{start}runpy.run_module({program!r}, {{}}, '__main__')"]
+
+
+def environment() -> dict[str, str]:
+    """Of a program: nothing there calculates with matrices, so numpy need not start threads."""
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:
