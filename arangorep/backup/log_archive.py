@@ -173,7 +173,7 @@ def replay(store: Store, clock: Clock, directory: Path, server_id: str, until: U
     )
     moments: dict[str, int] = {}
     for lines in _until(until, _all_lines(chain, server_id, start, moments), moments):
-        for _ in applier.apply(lines):
+        for _ in applier.apply(lines, start):
             pass
     store.write_meta({state_key: None})  # this is no follower
     return ticks.applied

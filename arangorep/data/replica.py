@@ -84,10 +84,16 @@ class ReplicaWriter:
         return True
 
     def remove(self, key: bytes, revision: int = 0) -> bool:
-        """Remove the document with this key; `revision` is that of the removal, if it is known."""
+        """Remove the document with this key; `revision` is that of the removal, if it is known.
+
+        One that no document could have counts as unknown: what comes later must be above it.
+        """
         old_revision = self._writer.find(key)
         if not old_revision:
             return False
+        if revision >= REVISION_MAX or not self._accepts(revision):
+            revision = 0
+        self._store.observe_revision(revision)
         self._writer.remove(key, old_revision, revision)
         return True
 

@@ -93,18 +93,21 @@ class MarkerApplier:
         self._loose: Transaction | None = None
         self._loose_tick = 0
         self._loose_count = 0
-        self._seen = ticks.applied
         self._is_stored = True
 
     def forget_transactions(self) -> None:
         """Drop what was gathered of unfinished transactions."""
         self._open.clear()
         self._loose = None
-        self._seen = self._ticks.applied
 
-    def apply(self, lines: list[bytes]) -> Steps:
-        """Apply a group of lines. Errors: those of the markers, with the marker in the message."""
-        for item in read_markers(lines, self._seen):
+    def apply(self, lines: list[bytes], after: int) -> Steps:
+        """Apply lines of an answer that was to begin behind the tick `after`.
+
+        Within an answer the order of the lines counts: the ends of a transaction may have the ticks
+        of its first and last operation (leader-api 7.8). Errors: those of the markers, with the
+        marker in the message.
+        """
+        for item in read_markers(lines, after):
             yield from self._apply(item)
         self._flush()
 
@@ -112,7 +115,6 @@ class MarkerApplier:
         """Note that there is nothing for us up to `tick`."""
         if not self._open and tick > self._ticks.applied:
             self._ticks.applied = tick
-            self._seen = max(self._seen, tick)
             self._is_stored = False
 
     def store_ticks(self) -> None:
@@ -154,7 +156,6 @@ class MarkerApplier:
                 raise
             self._ignored_left -= count
             self.catch_up(tick)
-        self._seen = max(self._seen, tick)
         self._progress.events += count
 
     def _is_excluded(self, item: Run | Marker) -> bool:

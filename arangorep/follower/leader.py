@@ -91,6 +91,8 @@ class TailChunk:
     last_scanned: int
     last_tick: int
     from_present: bool
+    asked_from: int = 0
+    """The tick behind which the log was asked for."""
 
 
 class Leader:
@@ -485,4 +487,5 @@ class Leader:
             number_in(response, headers.LAST_SCANNED) or 0,
             last_tick,
             bool(flag_in(response, headers.FROM_PRESENT)),
+            after,
         )

@@ -214,7 +214,7 @@ class TailingSyncer:
             check_last_tick(groups[-1] if groups else [], chunk.last_included)
         for lines in groups:
             async with self._site.write_lock:
-                await drive(self._applier.apply(lines))
+                await drive(self._applier.apply(lines, chunk.asked_from))
             await give_turn()
         scanned = chunk.last_included or chunk.last_scanned
         if not chunk.check_more:
