@@ -10,6 +10,7 @@ from arangorep.errors import (
     DuplicateName,
     Forbidden,
     HttpBadParameter,
+    UserNameInvalid,
 )
 from arangorep.storage.catalog import Database
 from arangorep.storage.commit import Commit, DropDatabase, PutDatabase
@@ -112,8 +113,11 @@ def _check_users(users: object) -> None:
     for user in users:
         if not isinstance(user, dict):
             raise HttpBadParameter("bad parameter: an entry of 'users' must be an object")
-        if not isinstance(user.get("username", user.get("user")), str):
+        name = user.get("username", user.get("user"))
+        if not isinstance(name, str):
             raise HttpBadParameter("bad parameter: a user needs a 'username'")
+        if not name:
+            raise UserNameInvalid
         if not isinstance(user.get("passwd"), str | None):
             raise HttpBadParameter("bad parameter: 'passwd' must be a string")
         if not isinstance(user.get("active"), bool | None):

@@ -59,7 +59,7 @@ class StreamTransaction(Transaction):
         self.snapshot = store.snapshot(with_scans=False)
         self.journal: list[Entry] = []
         self.is_torn = False
-        """Whether a request that failed has left a part of its changes."""
+        """Whether a request that failed has left a part of its changes: it can only be aborted."""
         self.wait_for_sync = False
         """Whether a write of it was to be on the disk before its answer: now the commit is."""
         self._tid = b"%d" % transaction_id
@@ -75,7 +75,7 @@ class StreamTransaction(Transaction):
         the snapshot is gone, because a collection that was read from it was dropped.
         """
         collection_id = collection.info.id
-        if self.snapshot.closed:
+        if self.snapshot.closed or self.is_torn:
             raise TransactionAborted
         if collection_id > self.id:  # both are ticks: it is younger than the snapshot
             raise CollectionNotFound(f"collection or view not found: {collection.info.name}")
@@ -174,6 +174,8 @@ class StreamTransaction(Transaction):
                 entry.writer.append_now(entry)
                 if number % WRITE_ROWS_PER_SLICE == 0:
                     yield
+            if not self._streams:
+                raise TransactionAborted  # nobody may: the caller holds the lock
             for stream in self._streams.values():
                 stream.finish()
             self._mark(MarkerType.TRANSACTION_COMMIT, self.store.ticks.next())

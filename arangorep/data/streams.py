@@ -181,6 +181,13 @@ class StreamTransactions:
         finally:
             stream.users -= 1
             self._touch(stream)
+            self._end_if_torn(transaction_id, stream)
+
+    def _end_if_torn(self, transaction_id: int, stream: Stream) -> None:
+        """Not before the last has left: another request may be in the middle of its changes."""
+        found = stream.transaction
+        if found is not None and found.is_torn and not stream.users:
+            self._end(transaction_id, stream, ABORTED)
 
     def state(self, transaction_id: int, owner: str, database: str) -> str:
         """Errors: 404/1655."""
@@ -202,6 +209,9 @@ class StreamTransactions:
             if stream.state is ABORTED:
                 raise TransactionDisallowed("the transaction was aborted")
             return False
+        if stream.transaction.is_torn:
+            self._end(transaction_id, stream, ABORTED)
+            raise TransactionDisallowed("the transaction was aborted")
         wants_sync = stream.wait_for_sync or stream.transaction.wait_for_sync
         stream.users += 1
         try:
@@ -220,12 +230,6 @@ class StreamTransactions:
         if stream.state is COMMITTED:
             raise TransactionDisallowed("the transaction was committed")
         self._end(transaction_id, stream, ABORTED)
-
-    def abort_torn(self, transaction_id: int) -> None:
-        """Abort a transaction that holds a part of what a request was to do."""
-        stream = self._running.get(transaction_id)
-        if stream is not None:
-            self._end(transaction_id, stream, ABORTED)
 
     def running(self, owner: str | None, database: str | None) -> list[int]:
         """Ids of the transactions of a user in a database, oldest first; None stands for all."""

@@ -154,25 +154,7 @@ class UserDirectory:
         """
         self.get(name)
 
-        def change(document: Members) -> None:
-            grants = {**_object(document.get("databases"))}
-            entry = {**_object(grants.get(database))}
-            if collection:
-                inner = {**_object(entry.get("collections"))}
-                inner.pop(collection, None)
-                if level is not None:
-                    inner[collection] = {"permissions": permissions(level)}
-                entry["collections"] = inner
-                entry.setdefault("permissions", {"undefined": True})
-            elif level is not None:
-                entry["permissions"] = permissions(level)
-            if collection or level is not None:
-                grants[database] = entry
-            else:
-                grants.pop(database, None)
-            document["databases"] = grants
-
-        self._change(name, change)
+        self._change(name, lambda document: _set_level(document, database, collection, level))
 
     def grant_new_database(self, database: str, users: object, creator: str) -> None:
         """After a database was created: make the accounts named, and let them and its creator in.
@@ -194,11 +176,20 @@ class UserDirectory:
                 self.set_level(name, database, ANY, Level.WRITE)
 
     def forget(self, database: str, collection: str = "") -> None:
-        """Take back every level on something that was dropped."""
+        """Take back every level on something that is dropped, of all accounts or of none."""
+        named = set()
         for account in self.all():
             grant = account.grants.get(database)
             if grant is not None and (not collection or collection in grant.collections):
-                self.set_level(account.name, database, collection, None)
+                named.add(account.key)
+        if not named:
+            return
+        transaction, writer = self._begin()
+        for document in documents(self._store, _system(self._store).find(USERS_COLLECTION)):
+            if document["_key"] in named:
+                _set_level(document, database, collection, None)
+                writer.insert(document)
+        transaction.commit()
 
     def ensure_root(self, password: str | None) -> None:
         """At start: root exists, and has this password if one is given."""
@@ -232,6 +223,25 @@ class UserDirectory:
                 change(document)
                 self._write(document)
         return self.get(name)
+
+
+def _set_level(document: Members, database: str, collection: str, level: Level | None) -> None:
+    grants = {**_object(document.get("databases"))}
+    entry = {**_object(grants.get(database))}
+    if collection:
+        inner = {**_object(entry.get("collections"))}
+        inner.pop(collection, None)
+        if level is not None:
+            inner[collection] = {"permissions": permissions(level)}
+        entry["collections"] = inner
+        entry.setdefault("permissions", {"undefined": True})
+    elif level is not None:
+        entry["permissions"] = permissions(level)
+    if collection or level is not None:
+        grants[database] = entry
+    else:
+        grants.pop(database, None)
+    document["databases"] = grants
 
 
 def _system(store: Store) -> Database:

@@ -162,14 +162,8 @@ class Request:
             try:
                 yield found
             except ArangoError as error:
-                if not found.is_torn:
-                    raise
-                streams.abort_torn(number)
-                error.message += "; the transaction was aborted"
-                raise
-            except BaseException:
-                # cut off half way, or a fault: what is there by now is nothing to be committed
-                streams.abort_torn(number)
+                if found.is_torn:
+                    error.message += "; the transaction was aborted"
                 raise
 
     def client_identity(self) -> ClientIdentity:

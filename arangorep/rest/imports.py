@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arangorep.codec.json import dumps
 from arangorep.data.importing import ImportOptions, import_documents
-from arangorep.errors import ArangoError, CollectionParameterMissing, MethodNotAllowed
+from arangorep.errors import CollectionParameterMissing, MethodNotAllowed
 from arangorep.pacing import drive
 from arangorep.protocol.params import Query
 from arangorep.rest.answer import Answer, json_answer
@@ -28,17 +28,9 @@ async def handle(request: Request) -> Answer:
     with request.stream() as stream:
         async with writing(request, name, stream, alone=options.overwrite and not stream) as found:
             collection = found
-            written = 0 if stream is None else stream.changes
-            try:
-                counts = await drive(
-                    import_documents(
-                        request.store, request.database, collection, data, options, stream
-                    )
-                )
-            except ArangoError:
-                if stream is not None and stream.changes != written:
-                    stream.is_torn = True
-                raise
+            counts = await drive(
+                import_documents(request.store, request.database, collection, data, options, stream)
+            )
         await sync_if_wanted(request, collection, stream)
     return json_answer(counts.describe(details=request.query.flag("details")), 201)
 

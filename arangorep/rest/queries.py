@@ -17,7 +17,6 @@ from arangorep.codec.json import Fragment
 from arangorep.data.queries import QueryRun, Results, check_full_count
 from arangorep.data.stream import StreamTransaction
 from arangorep.errors import (
-    ArangoError,
     BadParameter,
     CursorNotFound,
     HttpBadParameter,
@@ -190,13 +189,7 @@ async def _written(
     assert name is not None
     async with writing(request, name, stream) as collection:
         run = _prepare(request, query, binds, stream)
-        written = 0 if stream is None else stream.changes
-        try:
-            results = await drive(_gathered(run.write(request.database, collection)))
-        except ArangoError:
-            if stream is not None and stream.changes != written:
-                stream.is_torn = True
-            raise
+        results = await drive(_gathered(run.write(request.database, collection)))
     wanted = run.execution.options.get("waitForSync") is True
     await sync_if_wanted(request, collection, stream, wanted=wanted)
     return results, run

@@ -20,8 +20,8 @@ async def writing(
     """Hold the write lock with a collection that the request may change.
 
     `alone` is for what cannot happen while any transaction may write into the collection: creating
-    and dropping indexes, truncating. Errors: 404/1203, 403/11, 403/1004; 500/18 after
-    `STREAM_LOCK_WAIT_S_DEFAULT`.
+    and dropping indexes, truncating. A request that ends half way leaves its transaction torn.
+    Errors: 404/1203, 403/11, 403/1004; 500/18 after `STREAM_LOCK_WAIT_S_DEFAULT`.
     """
     services = request.services
     streams = services.streams
@@ -35,7 +35,13 @@ async def writing(
                 if alone
                 else streams.is_open_for(collection_id, stream.id if stream else 0)
             ):
-                yield collection
+                changes = 0 if stream is None else stream.changes
+                try:
+                    yield collection
+                except BaseException:
+                    if stream is not None and stream.changes != changes:
+                        stream.is_torn = True
+                    raise
                 return
         await wait_for_end(services, deadline_s)
 

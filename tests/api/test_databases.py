@@ -189,3 +189,10 @@ def test_databases_survive_a_restart(tmp_path: Path) -> None:
         assert names(client) == {"_system", "kept", "maçã"}
         with Api(second.url, "maçã") as other:
             assert other.get("/_api/collection/c/figures").json() == described
+
+
+def test_a_user_without_a_name_leaves_no_database(system: Api) -> None:
+    for name in ("", None, 7):
+        body = {"name": "half", "users": [{"username": "x"}, {"username": name}]}
+        assert system.post("/_api/database", body).status_code == 400
+        assert "half" not in system.get("/_api/database").json()["result"]

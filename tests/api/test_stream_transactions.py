@@ -381,3 +381,72 @@ def test_read_only_mode(c: Api) -> None:
             end(c, "PUT", transaction["result"]["id"])
         finally:
             system.put("/_admin/server/mode", {"mode": "default"})
+
+
+def test_a_truncate_that_fails_half_way_ends_the_transaction(c: Api) -> None:
+    transaction = begin(c, "c", maxTransactionSize=40)
+    failed = In(c, transaction).put("/_api/collection/c/truncate")
+    assert error_of(failed) == (400, 32)
+    assert "aborted" in failed.json()["errorMessage"]
+    assert error_of(end(c, "PUT", transaction)) == (400, 1653)
+    assert keys(c) == set(NUMBERS)
+
+
+def test_a_truncate_over_what_changed_since(c: Api) -> None:
+    transaction = begin(c, "c")
+    In(c, transaction).get("/_api/document/c/a")
+    c.put("/_api/document/c/b", {"n": 7})
+    assert error_of(In(c, transaction).put("/_api/collection/c/truncate")) == (409, 1200)
+    end(c, "PUT", transaction)
+    assert keys(c) == set(NUMBERS)
+
+
+def test_a_request_that_is_cancelled_while_it_waits_changes_nothing(
+    server: ServerThread, c: Api
+) -> None:
+    """The one before it may be in the middle of its work, or of the commit."""
+    transaction = begin(c, "c")
+    inside = In(c, transaction)
+    inside.post("/_api/document/c", {"_key": "kept"})
+    lock = server.server.node.services.write_lock
+    server.run(lock.acquire())
+    try:
+        headers = {**inside.headers, "x-arango-async": "store"}
+        waiting = c.request("POST", "/_api/document/c", {"_key": "late"}, headers=headers)
+        job = waiting.headers["x-arango-async-id"]
+        assert c.put(f"/_api/job/{job}/cancel").status_code == 200
+        wait_for(lambda: c.put(f"/_api/job/{job}").status_code != 204 or None)
+    finally:
+        server.call(lock.release)
+    assert end(c, "GET", transaction).json()["result"]["status"] == "running"
+    assert end(c, "PUT", transaction).status_code == 200
+    assert keys(c) == {*NUMBERS, "kept"}
+
+
+def test_a_torn_transaction_ends_with_its_last_request(server: ServerThread, c: Api) -> None:
+    transaction = begin(c, "c")
+    streams = server.server.node.services.streams
+    place = (int(transaction), "root", c.database)
+
+    def use() -> list[str]:
+        found = []
+        with streams.use(*place):
+            with streams.use(*place) as inner:
+                inner.is_torn = True
+            found.append(streams.state(*place))
+        return [*found, streams.state(*place)]
+
+    assert server.call(use) == ["running", "aborted"]
+    assert error_of(In(c, transaction).get("/_api/document/c/a")) == (410, 1654)
+
+
+def test_a_torn_transaction_is_not_committed(server: ServerThread, c: Api) -> None:
+    transaction = begin(c, "c")
+    inside = In(c, transaction)
+    inside.post("/_api/document/c", {"_key": "x"})
+    streams = server.server.node.services.streams
+    found = streams._running[int(transaction)].transaction
+    assert found is not None
+    found.is_torn = True
+    assert error_of(end(c, "PUT", transaction)) == (400, 1653)
+    assert keys(c) == set(NUMBERS)

@@ -13,7 +13,7 @@ from arangorep.clock import ManualClock
 from arangorep.data.collections import drop_collection, truncate_collection
 from arangorep.data.databases import create_database
 from arangorep.data.users import UserDirectory
-from arangorep.errors import Forbidden, UserDuplicate, UserNotFound
+from arangorep.errors import Conflict, Forbidden, UserDuplicate, UserNotFound
 from arangorep.storage.catalog import Collection
 from arangorep.storage.store import Store
 from arangorep.values.account import ANY, Level, authentication
@@ -193,3 +193,18 @@ def test_who_comes_with_a_new_database(store: Store, users: UserDirectory) -> No
     for name in ("ann", "ben", "root"):
         assert users.get(name).collection_level("d", "c") is Level.WRITE
     assert "d" not in users.get("root").grants
+
+
+def test_levels_are_taken_back_from_all_or_from_none(store: Store, users: UserDirectory) -> None:
+    users.create({"user": "bob"})
+    for name in ("ann", "bob"):
+        users.set_level(name, "_system", "c", Level.WRITE)
+    found = collection(store)
+    entry = found.prefix + users.get("bob").key.encode()
+    found.locks[entry] = 7  # a transaction has claimed the account
+    with pytest.raises(Conflict):
+        users.forget("_system", "c")
+    assert ["c" in users.get(n).grants["_system"].collections for n in ("ann", "bob")] == [True] * 2
+    del found.locks[entry]
+    users.forget("_system", "c")
+    assert not any("c" in users.get(n).grants["_system"].collections for n in ("ann", "bob"))
