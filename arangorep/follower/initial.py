@@ -309,7 +309,11 @@ class InitialSyncer:
             if now is None:
                 entry.is_gone = True
                 continue
-            entry.name, entry.parameters, entry.indexes = now.name, now.parameters, now.indexes
+            entry.name, entry.parameters = now.name, now.parameters
+            # the log begins at the first batch and tells of younger unique indexes in their turn:
+            # before that, documents that broke their rule would drive each other out
+            known = {index.get("id") for index in entry.indexes}
+            entry.indexes = [i for i in now.indexes if i.get("id") in known or not i.get("unique")]
             if not entry.is_replaced:
                 self._rename(entry)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.following import sync, synced, without_waiting
@@ -43,6 +44,29 @@ def test_but_not_for_ever(api: Api, leader: RecordedLeader) -> None:
     leader.answers["GET /_api/replication/inventory"] = [LOST] * OPEN_TRIES
     assert error_of(sync(api, leader)) == (404, 1600)
     assert len(leader.of("inventory")) == OPEN_TRIES
+
+
+def test_a_unique_index_that_came_after_the_first_batch_is_left_to_the_log(
+    api: Api, leader: RecordedLeader
+) -> None:
+    """The log begins at the first batch: its documents were written without the index."""
+
+    def index(number: int, *, unique: bool) -> dict[str, Any]:
+        return {"id": str(number), "type": "persistent", "name": f"i{number}", "fields": ["n"],
+                "unique": unique, "sparse": False}  # fmt: skip
+
+    collection = leader.collections[0]
+    collection.indexes.append(index(601, unique=True))
+
+    def lost(_: object) -> Reply:
+        collection.indexes.extend([index(602, unique=True), index(603, unique=False)])
+        return LOST
+
+    leader.answers["GET /_api/replication/dump"] = [lost]
+    synced(api, leader)
+    assert len(leader.of("inventory")) == 2
+    found = api.get("/_api/index", collection="c").json()["indexes"]
+    assert {one["name"] for one in found} == {"primary", "i601", "i603"}
 
 
 def test_an_answer_beyond_max_packet_size_is_none(api: Api, leader: RecordedLeader) -> None:
