@@ -31,7 +31,7 @@ class ReplicaWriter:
 
     def can_keep(self, key: bytes, revision: int) -> bool:
         """Whether a document may have this revision: it is one, and no other document has it."""
-        if revision >= REVISION_MAX or not self._accepts(revision):
+        if revision >= REVISION_MAX or not self._fits(revision, revision):
             return False
         return not self._writer.has_revision(revision) or self._writer.find(key) == revision
 
@@ -45,7 +45,7 @@ class ReplicaWriter:
         if not names:
             return 0
         last = max(revisions)
-        if last >= REVISION_MAX or not (self._accepts(last) and self._accepts(min(revisions))):
+        if last >= REVISION_MAX or not self._fits(min(revisions), last):
             raise InvalidResponse("invalid response: a document has no usable _rev")
         self._store.observe_revision(last)
         self._track(names)
@@ -55,6 +55,11 @@ class ReplicaWriter:
             self._writer.put_rows(list(names), stamps, ticks, list(rows))
             return len(names)
         return sum(map(self.put, names, revisions, rows))
+
+    def _fits(self, low: int, high: int) -> bool:
+        """Whether the tree takes these together with what the transaction has put so far."""
+        writer = self._writer
+        return self._accepts(min(low, writer.oldest_put), max(high, writer.newest_put))
 
     def _are_new(self, names: Sequence[bytes], revisions: Sequence[int]) -> bool:
         """Whether neither keys nor revisions can collide with what is stored."""

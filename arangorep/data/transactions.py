@@ -27,7 +27,7 @@ from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
 from arangorep.values.index_terms import index_terms, violation
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import encode_many, revision_text
+from arangorep.values.revision import REVISION_MAX, encode_many, revision_text
 from arangorep.values.tree_leaves import U64Array
 
 EDGE = 3
@@ -116,6 +116,8 @@ class CollectionWriter:
         """The greatest key that this transaction put."""
         self.newest_revision = collection.state.counters.revision
         """No document was ever stored under a revision above this one."""
+        self.oldest_put, self.newest_put = REVISION_MAX, 0
+        """The span of the revisions that it has put."""
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -233,6 +235,8 @@ class CollectionWriter:
         self._append(MarkerType.DOCUMENT, row, revision, old_revision)
         delta = self._delta
         delta.inserted.append(revision)
+        self.oldest_put = min(self.oldest_put, revision)
+        self.newest_put = max(self.newest_put, revision)
         self.newest_revision = max(self.newest_revision, revision)
         if len(row) > delta.largest_bytes:
             delta.largest_bytes = len(row)
@@ -268,6 +272,8 @@ class CollectionWriter:
         self._staged.log_bytes += sum(map(len, entries.values()))
         self._staged.last_tick = ticks[-1]
         self._delta.blocks.append(revisions)
+        self.oldest_put = min(self.oldest_put, int(revisions[0]))
+        self.newest_put = max(self.newest_put, int(revisions[-1]))
         self.newest_revision = max(self.newest_revision, int(revisions[-1]))
         self._delta.largest_bytes = max(self._delta.largest_bytes, len(max(rows, key=len)))
         self._greatest_put = max(self._greatest_put, max(names))

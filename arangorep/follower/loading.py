@@ -135,10 +135,8 @@ class BulkLoad:
             return False
         revisions = np.frombuffer(answer["revisions"], dtype=">u8").astype(np.uint64)
         first, last = int(revisions[0]), int(revisions[-1])
-        tree = collection.state.tree
-        if first <= collection.state.counters.revision or not (
-            tree.accepts(first) and tree.accepts(last)
-        ):
+        state = collection.state
+        if first <= state.counters.revision or not state.tree.accepts(first, last):
             return False
         if self._loaded is not collection:
             store.begin_load(collection)

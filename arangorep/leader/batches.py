@@ -49,11 +49,12 @@ class Batch:
         A client that says behind which revision it goes on (`after`, not 0) gets exactly that, so
         an answer that was lost can be asked for again.
         """
-        given = after
         cursor = self.dumps.get(collection.info.id)
         if cursor is not None and not cursor.busy and not cursor.fits(after):
+            after = after or cursor.last_revision  # what a torn chunk has taken is read again
             cursor.rows.close()
             cursor = None
+        given = after
         if cursor is None and after and not self.snapshot.revisions(collection, 0, after, 1):
             after = 0  # nothing lies before: the fast way
         if cursor is None and after:

@@ -57,9 +57,7 @@ class DumpCursor:
 
         0 is also what clients send that leave the position to the server.
         """
-        if not after:
-            return not (self.is_torn and not self.last_revision)
-        return not self.is_torn and after == self.last_revision
+        return not self.is_torn and after in (0, self.last_revision)
 
 
 def read_chunk(

@@ -131,10 +131,9 @@ class ParallelDump:
             if self.is_gone:
                 raise CursorNotFound
             collection, name = self._left[-1]
-            if self._cursor is None:
-                self._cursor = DumpCursor(self._snapshot.scan(collection))
+            cursor = self._cursor = self._cursor_of(collection)
             chunk = yield from read_chunk(
-                self._cursor,
+                cursor,
                 collection,
                 self.options.batch_bytes,
                 envelope=False,
@@ -147,6 +146,19 @@ class ParallelDump:
                 batch = self._kept[number] = DumpBatch(name, chunk.pieces)
                 return batch
         return None
+
+    def _cursor_of(self, collection: Collection) -> DumpCursor:
+        """Where to go on: behind the last finished batch when one was given up half way."""
+        cursor = self._cursor
+        if cursor is None:
+            return DumpCursor(self._snapshot.scan(collection))
+        if not cursor.is_torn:
+            return cursor
+        cursor.rows.close()
+        last = cursor.last_revision
+        if not last:
+            return DumpCursor(self._snapshot.scan(collection))
+        return DumpCursor(self._snapshot.scan_behind(collection, last), last)
 
     def close(self) -> None:
         """Release the snapshot."""

@@ -80,8 +80,9 @@ def blocks_in_ranges(
         scan = batch.snapshot.scan_revisions(collection, left, right)
         is_last = False
         while not is_last and room > 0:
-            found = yield from _take_revisions(scan, min(rows, room * size))
-            is_last = len(found) < min(rows, room * size)
+            wanted = min(rows, room * size)
+            found = yield from _take_revisions(scan, wanted)
+            is_last = len(found) < wanted or int(found[-1]) == right
             pieces.append(encode_blocks(found, size, right if is_last else None))
             room -= len(pieces[-1]) // PAIR_BYTES
         scan.close()

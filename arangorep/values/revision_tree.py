@@ -196,10 +196,13 @@ class RevisionTree:
         above = BRANCHING_BITS * (self._depth - level)
         return tree_leaves.fold(self._leaves.columns(), 0, above).nodes()
 
-    def accepts(self, revision: int) -> bool:
-        """Whether the id can be inserted, if need be after growth."""
+    def accepts(self, low: int, high: int = 0) -> bool:
+        """Whether the id can be inserted, if need be after growth; with `high` both ids together.
+
+        Growing to one side takes away from the other: each alone may fit where both do not.
+        """
         try:
-            self._range.grown(revision, revision)
+            self._range.grown(low, max(low, high))
         except RevisionTreeError:
             return False
         return True

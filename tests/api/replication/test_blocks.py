@@ -129,6 +129,17 @@ def test_a_long_answer_is_cut_off_and_can_be_continued(
     assert read(ask(api, batch, two, 3)) == model(revisions, two, 3)[:4]
 
 
+@pytest.mark.parametrize("border", range(1, 26))
+def test_a_read_that_ends_at_the_border_of_a_range(
+    api: Api, monkeypatch: pytest.MonkeyPatch, border: int
+) -> None:
+    monkeypatch.setattr("arangorep.leader.revisions.REVISION_BLOCK_ROWS", 3)
+    revisions = fill(api)
+    ranges = [(EVERYTHING[0], revisions[border]), (revisions[border] + 1, EVERYTHING[1])]
+    found = read(ask(api, api.create_batch(), ranges, 3))
+    assert found == model(revisions, ranges, 3)
+
+
 def test_the_feature_is_announced(api: Api) -> None:
     server = api.get("/_api/replication/logger-state").json()["server"]
     assert {"revision-blocks", "dump-from"} <= set(server["features"])

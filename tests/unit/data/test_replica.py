@@ -359,3 +359,23 @@ def test_a_block_is_the_same_as_its_documents_one_by_one(
         ]
         found.append((changed, content(store, collection), log))
     assert found[0] == found[1]
+
+
+def test_revisions_that_fit_no_tree_together_are_refused_before_anything_is_written(
+    store: Store, collection: Collection
+) -> None:
+    low, high = 6 * 10**17, 105 * 10**17
+    with pytest.raises(InvalidResponse):
+        put_all(store, collection, ("a", low, {}), ("b", high, {}))
+    transaction = Transaction(store, system(store), grouped=False)
+    for number, revision in enumerate((low, high)):
+        writer = ReplicaWriter(transaction, collection)
+        rows = [row(collection, f"k{number}", revision)]
+        if revision == high:
+            with pytest.raises(InvalidResponse):
+                writer.put_all([b"k1"], [revision], rows)
+        else:
+            writer.put_all([b"k0"], [revision], rows)
+    transaction.commit()
+    assert collection.count == 1
+    assert findings(store) == []

@@ -755,3 +755,14 @@ class TestLevels:
 
 def test_repr_names_what_matters() -> None:
     assert repr(RevisionTree(2, 0, 64)) == "<RevisionTree depth=2 range=0..64 count=0 hash=0>"
+
+
+def test_two_ids_may_fit_alone_but_not_together() -> None:
+    low, high = 6 * 10**17, 105 * 10**17
+    tree = RevisionTree()
+    assert tree.accepts(low)
+    assert tree.accepts(high)
+    assert not tree.accepts(low, high)
+    assert tree.accepts(low, low + 1)
+    tree.insert([low])
+    assert not tree.accepts(high)
