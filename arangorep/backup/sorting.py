@@ -17,7 +17,7 @@ from arangorep.errors import ArangoError
 from arangorep.follower.load_worker import prepare
 from arangorep.follower.loading import PROGRAM
 from arangorep.limits import IMPORT_SORTERS, IMPORT_SORTERS_FROM_BYTES
-from arangorep.workers.program import LENGTH, command_of, environment
+from arangorep.workers.program import LENGTH, command_of
 
 Answer = dict[str, Any]
 
@@ -70,7 +70,6 @@ class _Sorter:
             command_of(PROGRAM),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(),
         )
         self._unread = 0
         self._answers: deque[Answer] = deque()

@@ -3,4 +3,4 @@
 import os
 
 # nothing here calculates with matrices: numpy's library would start a thread for each core
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.putenv("OPENBLAS_NUM_THREADS", "1")

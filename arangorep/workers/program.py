@@ -8,7 +8,6 @@ opens no store.
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -30,13 +29,11 @@ def command_of(program: str) -> list[str]:
 
     Modules are not looked for in the directory that the server happens to be started in.
     """
-    start = f"import runpy, sys; sys.path.append({str(ROOT)!r}); "
-    return [sys.executable, "-P", "-c", f"{start}runpy.run_module({program!r}, {{}}, '__main__')"]
-
-
-def environment() -> dict[str, str]:
-    """Of a program: nothing there calculates with matrices, so numpy need not start threads."""
-    return {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    # nothing there calculates with matrices: numpy need not start threads for that
+    start = "import os, runpy, sys; os.putenv('OPENBLAS_NUM_THREADS', '1')"
+    path = f"sys.path.append({str(ROOT)!r})"
+    run = f"runpy.run_module({program!r}, {{}}, '__main__')"
+    return [sys.executable, "-P", "-c", f"{start}; {path}; {run}"]
 
 
 def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from arangorep.codec import msgpack
 from arangorep.limits import LOAD_BYTES, WORKER_PATIENCE_S
-from arangorep.workers.program import LENGTH, command_of, environment
+from arangorep.workers.program import LENGTH, command_of
 
 
 class Workers:
@@ -106,7 +106,6 @@ async def _spawn(program: str) -> asyncio.subprocess.Process:
         *command_of(program),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=environment(),
         limit=LOAD_BYTES,
     )
 
