@@ -6,6 +6,7 @@ and stored by one. Every item is counted, and what could not be stored is named 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -227,7 +228,7 @@ class _Item:
     document: Members | ArangoError
 
 
-class _Run:
+class _Run(ABC):
     """Takes items; what becomes of them is the matter of the two kinds."""
 
     def __init__(self, request: Request, name: str, wishes: _Wishes) -> None:
@@ -237,13 +238,13 @@ class _Run:
     def came(self, size: int) -> None:
         """So many bytes of the body came."""
 
+    @abstractmethod
     async def take(self, item: object) -> None:
         """The next item, as it was sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def finish(self) -> bool:
         """The body is whole. Returns whether the collection wants to wait for the disk."""
-        raise NotImplementedError
 
     def _prepare(self, item: object) -> _Item:
         position = self.tally.total

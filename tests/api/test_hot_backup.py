@@ -94,8 +94,9 @@ def test_errors_with_python_arango(driver: StandardDatabase) -> None:
     with pytest.raises(BackupDeleteError) as gone:
         driver.backup.delete("nope")
     assert gone.value.http_code == 404
+    label: Any = 7
     with pytest.raises(BackupCreateError) as bad:
-        driver.backup.create(label=7)  # type: ignore[arg-type]
+        driver.backup.create(label=label)
     assert (bad.value.http_code, bad.value.error_code) == (400, 400)
 
 

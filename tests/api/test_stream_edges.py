@@ -118,8 +118,8 @@ def fetched(api: Api, job: str) -> requests.Response | None:
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "0x1", "1 2", "²", "٣", "true"])
 def test_ids_that_are_no_numbers(c: Api, text: str) -> None:
-    header = {"x-arango-trx-id": text.encode()}
-    response = c.request("GET", "/_api/document/c/a", headers=header)  # type: ignore[arg-type]
+    header: dict[str, Any] = {"x-arango-trx-id": text.encode()}
+    response = c.request("GET", "/_api/document/c/a", headers=header)
     assert error_of(response) == (400, 10)
 
 

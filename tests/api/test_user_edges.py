@@ -22,6 +22,8 @@ HEADER = '{"alg":"HS256","typ":"JWT"}'
 ROOT = '{"iss":"arangodb","preferred_username":"root"%s}'
 PASSWORD = "pw"
 
+ADMIN = "root"
+
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
@@ -152,7 +154,7 @@ def test_renewing_a_token_that_ends_far_away(secured: ServerThread) -> None:
 
 
 def test_allowed_paths(secured: ServerThread) -> None:
-    only = b"bearer " + token(ROOT % ',"allowed_paths":["/_api/version","/_api/user/root"]')
+    only = b"bearer " + token(ROOT % f',"allowed_paths":["/_api/version","/_api/user/{ADMIN}"]')
     for path in ("/_api/version", "/_db/_system/_api/version", "/_api/version?details=true"):
         assert ask(secured, only, path).status_code == 200, path
     for path in (
@@ -160,7 +162,7 @@ def test_allowed_paths(secured: ServerThread) -> None:
         "/_api/version/",
         "/_api/Version",
         "/_api/user",
-        "/_api/user/root/database",
+        f"/_api/user/{ADMIN}/database",
         "/_api/version/../collection",
     ):
         assert error_of(ask(secured, only, path)) == (401, 11), path

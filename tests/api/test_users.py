@@ -17,6 +17,9 @@ from arangorep.config import Config
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
+ADMIN = "root"
+"""The account that every server has."""
+
 
 class User(Api):
     """A client that comes with a name and password, or with a token."""
@@ -127,14 +130,14 @@ def test_bodies_that_make_no_account(root: User, body: Any, expected: tuple[int,
 
 
 def test_paths_and_methods(root: User) -> None:
-    assert error_of(root.get("/_api/user/root/nothing")) == (400, 10)
-    assert error_of(root.get("/_api/user/root/database/a/b/c")) == (400, 10)
-    assert error_of(root.put("/_api/user/root/database", {})) == (400, 10)
+    assert error_of(root.get(f"/_api/user/{ADMIN}/nothing")) == (400, 10)
+    assert error_of(root.get(f"/_api/user/{ADMIN}/database/a/b/c")) == (400, 10)
+    assert error_of(root.put(f"/_api/user/{ADMIN}/database", {})) == (400, 10)
     assert error_of(root.delete("/_api/user")) == (405, 405)
-    assert error_of(root.post("/_api/user/root/database/x")) == (405, 405)
+    assert error_of(root.post(f"/_api/user/{ADMIN}/database/x")) == (405, 405)
     for body in ({}, {"grant": "all"}, {"grant": 1}, []):
-        assert error_of(root.put("/_api/user/root/database/x", body)) == (400, 10)
-    assert error_of(root.delete("/_api/user/root")) == (403, 11)
+        assert error_of(root.put(f"/_api/user/{ADMIN}/database/x", body)) == (400, 10)
+    assert error_of(root.delete(f"/_api/user/{ADMIN}")) == (403, 11)
 
 
 def test_the_document_of_an_account(root: User) -> None:
@@ -292,7 +295,7 @@ def test_a_database_with_users(root: User) -> None:
     assert ann.post("/_api/collection", {"name": "c"}).status_code == 200
     assert ann.insert("c", {"_key": "a"})["_key"] == "a"
     assert ann.at("_system").get("/_api/user/ann").status_code == 200
-    assert error_of(ann.at("_system").get("/_api/user/root")) == (403, 11)
+    assert error_of(ann.at("_system").get(f"/_api/user/{ADMIN}")) == (403, 11)
     assert error_of(ann.at("_system").get("/_api/user")) == (403, 403)
     levels = root.get("/_api/user/ann/database").json()["result"]
     assert levels == {"d1": "rw", "*": "none"}

@@ -6,6 +6,7 @@ first, so whatever was opened goes on showing what was there.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -134,7 +135,7 @@ class MemoryEngine:
         """There are no files."""
 
     def checkpoint(self, path: Path) -> None:
-        raise NotImplementedError("there are no files")
+        raise OSError(errno.ENOTSUP, "there are no files to link", str(path))
 
     def size_bytes(self) -> int:
         return sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_stop_within_a_file(
     progress, pieces = Progress(), []
     plain = transfer.read_chunks
 
-    def counted(path: Path, name: str):  # type: ignore[no-untyped-def]
+    def counted(path: Path, name: str) -> Iterator[bytes]:
         for chunk in plain(path, name):
             pieces.append(name)
             if name == "big":
