@@ -5,6 +5,8 @@ Nothing else in the package hides a number that a client could run into.
 
 from typing import Final
 
+DAY_S: Final = 86_400
+
 # -- HTTP (data-api 1.2; the numbers of a real server) -------------------------------------------
 
 URL_BYTES_MAX: Final = 16 * 1024
@@ -231,6 +233,7 @@ ARCHIVE_RATIO_MAX: Final = 300
 ARCHIVE_FREE_BYTES: Final = 256 * 1024 * 1024
 """An archive that unpacks to more than its size times this, and these bytes, is refused."""
 
+ARCHIVE_METADATA_BYTES_MAX: Final = 1024 * 1024
 ARCHIVE_MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
 ARCHIVE_ENTRIES_MAX: Final = 1_000_000
 ARCHIVE_HEADER_BYTES_MAX: Final = 64 * 1024
@@ -242,10 +245,16 @@ LOG_ARCHIVE_PART_BYTES: Final = 4 * 1024 * 1024
 """Read from a file of the log archive at once."""
 
 SNAPSHOTS_KEPT_DEFAULT: Final = 3
+HOT_BACKUP_ID_CHARACTERS_MAX: Final = 254
+"""Of a time and a label, which is cut (backups 3.2)."""
+
+BACKUP_PLACE_CHARACTERS_MAX: Final = 4096
+"""Of the `remoteRepository` of an upload or download."""
+
 TRANSFERS_KEPT: Final = 100
 """Uploads and downloads of hot backups that are remembered, and that wait for their turn."""
 TRANSFERS_AT_ONCE: Final = 2
-SNAPSHOT_INTERVAL_S_DEFAULT: Final = 86_400
+SNAPSHOT_INTERVAL_S_DEFAULT: Final = DAY_S
 
 DUMP_PART_BYTES: Final = 8 * 1024 * 1024
 """Size of one file with documents in a dump: it is gathered in memory before it is written."""

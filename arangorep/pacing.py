@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from arangorep.clock import stopwatch_s
 
@@ -39,6 +41,40 @@ async def drive(work: Generator[None, None, T]) -> T:
                 turn_ends = stopwatch_s() + TURN_S
     finally:
         work.close()
+
+
+async def ended(*running: asyncio.Future[Any]) -> None:
+    """Wait for work that cannot be interrupted, however often the waiting is cancelled."""
+    while not all(one.done() for one in running):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(running)
+
+
+async def in_thread(work: Callable[[], Any]) -> Any:
+    """Run blocking work in a thread and wait for its end even when cancelled."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await ended(running)
+        raise
+
+
+async def to_the_end(work: Callable[[], Any], stop: threading.Event | None = None) -> Any:
+    """As `in_thread`, but work that is done in spite of a cancel counts: the cancel came too late.
+
+    `stop` is set for the work to see, which then raises.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if stop is not None:
+            stop.set()
+        await ended(running)
+        if running.exception() is not None:
+            raise
+        return running.result()
 
 
 class GroupSync:

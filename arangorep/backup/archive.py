@@ -38,6 +38,7 @@ from arangorep.limits import (
     ARCHIVE_FREE_BYTES,
     ARCHIVE_HEADER_BYTES_MAX,
     ARCHIVE_MANIFEST_BYTES_MAX,
+    ARCHIVE_METADATA_BYTES_MAX,
     ARCHIVE_RATIO_MAX,
 )
 
@@ -54,7 +55,6 @@ class Readable(Protocol):
 
 METADATA = "metadata.json"
 """The first entry; what it holds is up to the kind of archive."""
-METADATA_BYTES_MAX = 1024 * 1024
 PARTIAL = ".partial"
 PACKING_LEVEL = 1
 COPY_BYTES = 1024 * 1024
@@ -352,7 +352,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 def parse_metadata(name: str, content: Readable) -> dict[str, Any]:
     """The first entry. Errors: `DumpCorrupt`."""
     try:
-        metadata = loads(content.read(METADATA_BYTES_MAX))
+        metadata = loads(content.read(ARCHIVE_METADATA_BYTES_MAX))
     except ArangoError as error:
         raise DumpCorrupt(name, error.message) from None
     if name != METADATA or not isinstance(metadata, dict):

@@ -7,7 +7,6 @@ thread, one part ahead. Whatever ends a job early, no file of it is left.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import threading
@@ -26,7 +25,7 @@ from arangorep.backup.files import sync_directory
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.clock import Clock, iso_time
 from arangorep.codec.json import dumps
-from arangorep.pacing import give_turn
+from arangorep.pacing import ended, give_turn, in_thread, to_the_end
 from arangorep.storage.store import Store
 
 DUMP_MODE = 0o600
@@ -59,40 +58,6 @@ class BackupPlaces:
     def checkpoints(self) -> Path:
         """On the data's own file system, so that files can be linked."""
         return self.data / CHECKPOINTS
-
-
-async def _ended(*running: asyncio.Future[Any]) -> None:
-    """Wait for work that cannot be interrupted, however often the waiting is cancelled."""
-    while not all(one.done() for one in running):
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait(running)
-
-
-async def in_thread(work: Callable[[], Any]) -> Any:
-    """Run blocking work in a thread and wait for its end even when cancelled."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await _ended(running)
-        raise
-
-
-async def to_the_end(work: Callable[[], Any], stop: threading.Event | None = None) -> Any:
-    """As `in_thread`, but work that is done in spite of a cancel counts: the cancel came too late.
-
-    `stop` is set for the work to see, which then raises.
-    """
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        if stop is not None:
-            stop.set()
-        await _ended(running)
-        if running.exception() is not None:
-            raise
-        return running.result()
 
 
 async def write_dump(
@@ -156,7 +121,7 @@ async def _write_parts(dump: Dump, writer: ArchiveWriter, advance: Advance) -> N
         for one in written:
             await asyncio.shield(one)
     finally:
-        await _ended(*written)
+        await ended(*written)
         thread.shutdown(wait=False)
 
 

@@ -20,7 +20,6 @@ from arangorep.backup.archive import (
     check_seal,
     read_archive,
 )
-from arangorep.backup.jobs import in_thread
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.clock import Clock
 from arangorep.codec.json import dumps, loads
@@ -28,7 +27,7 @@ from arangorep.errors import ArangoError, StartupError
 from arangorep.follower.applying import MarkerApplier
 from arangorep.follower.progress import Progress, TickState
 from arangorep.limits import APPLY_ROWS_PER_COMMIT, LOG_ARCHIVE_PART_BYTES
-from arangorep.pacing import drive
+from arangorep.pacing import drive, in_thread
 from arangorep.storage import keys
 from arangorep.storage.log import HEADER, HEADER_BYTES, TICK_AT
 from arangorep.storage.recovery import DOCUMENT_MARKERS

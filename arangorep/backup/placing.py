@@ -101,6 +101,7 @@ def discard(place: Place) -> None:
 
 
 def take_place(place: Place) -> None:
+    """Bring what was built to the disk and put it where it belongs. Errors: `OSError`."""
     for file in place.beside.iterdir():
         if file.is_file():
             descriptor = os.open(file, os.O_RDONLY)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from arangorep.backup.tasks import Status, Task, TaskType
+from arangorep.limits import DAY_S
 
-DAY_S = 86_400
 LIMIT_DEFAULT = 20
 U32_MAX = 2**32 - 1
 SHOWN_MAX = 200

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from arangorep.backup.archive import Stopped
-from arangorep.backup.jobs import in_thread
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.backup.transfer import Progress, Work
 from arangorep.clock import Clock, iso_time
@@ -23,6 +22,7 @@ from arangorep.errors import (
     HttpNotFound,
 )
 from arangorep.limits import TRANSFERS_AT_ONCE, TRANSFERS_KEPT
+from arangorep.pacing import in_thread
 
 SINGLE_SERVER = "SNGL"
 """How the interface calls a server that is alone."""

@@ -22,6 +22,7 @@ from arangorep.errors import StartupError
 from arangorep.leader.retention import Retention
 from arangorep.limits import (
     BODY_BYTES_MAX,
+    DAY_S,
     LOG_RETENTION_BYTES_DEFAULT,
     LOG_RETENTION_S_DEFAULT,
     SNAPSHOT_INTERVAL_S_DEFAULT,
@@ -45,8 +46,6 @@ SWITCH_INTERVAL_S = 0.000_05
 The event loop gives it away for microseconds at each of its turns, and each time the waiting thread
 begins to wait anew: with Python's 5 ms, threads that pack or sync starve while a dump is read.
 """
-
-DAY_S = 24 * 60 * 60
 
 LOG_LEVELS = ["debug", "info", "warning", "error"]
 

@@ -1,7 +1,7 @@
 """Parsed documents to keys and texts: the first half of inserting many, which needs no store.
 
-A block is plain when all of it are objects with a legal `_key` in front, or all without one, and
-nothing that is to be compared. Its texts are cut from one text for all: a text for each document
+A block is plain when all of it are objects with a legal `_key`, or all without one, and nothing
+that is to be compared. Its texts are cut from one text for all: a text for each document
 costs five times as much. Imports little, because workers do it too.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from arangorep.codec.json import dumps, dumps_all, loads_shallow, may_be_too_deep
 from arangorep.errors import CorruptedJson
 from arangorep.limits import JSON_DEPTH_MAX
-from arangorep.values.key_generator import KeyOptions, track
+from arangorep.values.key_generator import KeyOptions, track_all
 from arangorep.values.names import KEY_PATTERN
 
 SHALLOW_BYTES = 2 * JSON_DEPTH_MAX
@@ -25,7 +25,6 @@ KEY_GAP = b'},{"_key":"'
 """Between two documents of an array that all begin with their keys. Within a string its quotes
 would be escaped; within a document it makes a part too many, and the array is not split."""
 _all_keys = re.compile(rf"(?:{KEY_PATTERN}\n)+").fullmatch
-MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +82,15 @@ def _any_too_deep(tails: list[bytes]) -> bool:
 
 
 def _with_keys(options: KeyOptions, documents: list[Any]) -> CutBlock | None:
-    """None unless every `_key` stands in front and is a legal one."""
+    """None unless every document has a legal `_key`."""
     if options.type == "autoincrement" or not options.allow_user_keys:
         return None
-    # else a gap within one document could stand for a missing one before another
-    if not all(next(iter(document), "") == "_key" for document in documents):
-        return None
-    keys = [document["_key"] for document in documents]
+    keys = [document.get("_key") for document in documents]
     if not all(type(key) is str for key in keys):
         return None
+    # else a gap within one document could stand for a missing one before another
+    if not all(next(iter(document)) == "_key" for document in documents):
+        documents = [{"_key": document["_key"], **document} for document in documents]
     try:
         text = dumps(documents)
     except CorruptedJson:
@@ -106,12 +105,4 @@ def _with_keys(options: KeyOptions, documents: list[Any]) -> CutBlock | None:
     if len(names) != len(keys):  # a key with a newline in it
         return None
     tails = [part[len(name) + 1 :] for name, part in zip(names, parts, strict=True)]
-    return None if _any_too_deep(tails) else CutBlock(names, tails, _tracked(options, names))
-
-
-def _tracked(options: KeyOptions, names: list[bytes]) -> int:
-    last = 0
-    for name in names:
-        if name[0] in MAYBE_NUMBERS:
-            last = track(options, last, name.decode())
-    return last
+    return None if _any_too_deep(tails) else CutBlock(names, tails, track_all(options, 0, names))

@@ -16,7 +16,7 @@ from arangorep.data.transactions import CollectionWriter, Transaction
 from arangorep.errors import InvalidResponse
 from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import row_key
-from arangorep.values.key_generator import track
+from arangorep.values.key_generator import track_all
 from arangorep.values.revision import REVISION_MAX
 
 
@@ -48,7 +48,8 @@ class ReplicaWriter:
         if last >= REVISION_MAX or not self._fits(min(revisions), last):
             raise InvalidResponse("invalid response: a document has no usable _rev")
         self._store.observe_revision(last)
-        self._track(names)
+        writer = self._writer
+        writer.last_value = track_all(self._keys, writer.last_value, names)
         if self._are_new(names, revisions):
             ticks = self._store.ticks.take(len(names))
             stamps = np.array(revisions, dtype=np.uint64)
@@ -67,12 +68,6 @@ class ReplicaWriter:
         if writer.is_unique or revisions[0] <= writer.newest_revision:
             return False
         return not any(map(ge, revisions, revisions[1:])) and writer.are_free(list(names))
-
-    def _track(self, names: Sequence[bytes]) -> None:
-        writer, options = self._writer, self._keys
-        for name in names:
-            if name[0] in b"0123456789abcdefABCDEF":
-                writer.last_value = track(options, writer.last_value, name.decode())
 
     def put(self, key: bytes, revision: int, row: bytes) -> bool:
         """Store one document; False when it was there. Whatever stands in its way is removed."""

@@ -91,7 +91,7 @@ class TailChunk:
     last_scanned: int
     last_tick: int
     from_present: bool
-    asked_from: int = 0
+    asked_from: int
     """The tick behind which the log was asked for."""
 
 

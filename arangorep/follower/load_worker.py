@@ -12,10 +12,8 @@ import numpy as np
 
 from arangorep.follower.lines import cut_documents
 from arangorep.storage.rocks import write_sorted
-from arangorep.values.key_generator import KeyOptions, track
+from arangorep.values.key_generator import KeyOptions, track_all
 from arangorep.workers.program import answer_tasks
-
-MAYBE_NUMBERS = frozenset(b"0123456789abcdefABCDEF")
 
 
 def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
@@ -45,19 +43,10 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     return {
         "revisions": packed,
         "largest": len(max(documents.rows, key=len)),
-        "last_value": _tracked(task, documents.names),
+        "last_value": track_all(KeyOptions(**task["keys"]), task["last_value"], documents.names),
         "first": names[0],
         "last": names[-1],
     }
-
-
-def _tracked(task: dict[str, Any], names: list[bytes]) -> int:
-    options = KeyOptions(**task["keys"])
-    last: int = task["last_value"]
-    for name in names:
-        if name[0] in MAYBE_NUMBERS:
-            last = track(options, last, name.decode())
-    return last
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from arangorep.backup.importing import verify_archive
-from arangorep.backup.jobs import is_uid, to_the_end
+from arangorep.backup.jobs import is_uid
 from arangorep.backup.problems import DumpCorrupt, DumpNotFound
 from arangorep.backup.task_views import TaskRequestError
 from arangorep.errors import BackupConflict, HotBackupFailed, HttpBadParameter, HttpNotFound
+from arangorep.pacing import to_the_end
 from arangorep.rest.backups import enqueue_dump, find_dump
 from arangorep.rest.context import Request
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any, NamedTuple
 
-from arangorep.backup.jobs import in_thread
 from arangorep.backup.transfer import Progress, download, upload
 from arangorep.backup.transfers import Direction
 from arangorep.errors import BadRemoteRepository, HttpBadParameter
+from arangorep.limits import BACKUP_PLACE_CHARACTERS_MAX
+from arangorep.pacing import in_thread
 from arangorep.rest.context import Request
 
 LOCAL = "local"
 """The one kind of place there is; the others are services of other companies."""
-REMOTE_CHARACTERS_MAX = 4096
 _parts_of = re.compile(r"([^/:]+):([^:]*)", re.DOTALL).fullmatch
 
 
@@ -77,7 +77,7 @@ def parse_repository(remote: str, config: dict[str, Any]) -> Path:
     Errors: 400/7008, also for sections of another type than `local`.
     """
     parts = _parts_of(remote)
-    if parts is None or len(remote) > REMOTE_CHARACTERS_MAX or "\0" in remote:
+    if parts is None or len(remote) > BACKUP_PLACE_CHARACTERS_MAX or "\0" in remote:
         raise BadRemoteRepository("bad remote repository: expecting '<section>:<path>'")
     section = config.get(parts[1])
     if not isinstance(section, dict):

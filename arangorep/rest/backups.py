@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 
 from arangorep.backup.archive import is_sealed, read_metadata
 from arangorep.backup.dumping import check_options
-from arangorep.backup.jobs import in_thread, is_uid
+from arangorep.backup.jobs import is_uid
 from arangorep.backup.layout import PACKINGS
 from arangorep.backup.problems import DumpCorrupt
 from arangorep.backup.runner import dump_options, error_object
@@ -33,6 +33,7 @@ from arangorep.backup.task_views import (
 from arangorep.backup.tasks import Status, Task, TaskType
 from arangorep.errors import ArangoError
 from arangorep.limits import DUMP_LABEL_CHARACTERS_MAX
+from arangorep.pacing import in_thread
 from arangorep.protocol import headers
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.context import Handler, Request

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from arangorep.backup.files import sync_directory, write_file
 from arangorep.backup.hot_restore import META, RestoreUnderWay, prepare_restore
-from arangorep.backup.jobs import CHECKPOINT_PREFIX, in_thread, take_checkpoint
+from arangorep.backup.jobs import CHECKPOINT_PREFIX, take_checkpoint
 from arangorep.backup.transfers import Direction
 from arangorep.clock import iso_time
 from arangorep.codec.json import dumps, loads
@@ -30,6 +30,8 @@ from arangorep.errors import (
     NotImplementedHere,
     SuperfluousSuffices,
 )
+from arangorep.limits import HOT_BACKUP_ID_CHARACTERS_MAX
+from arangorep.pacing import in_thread
 from arangorep.rest.answer import Answer, json_answer
 from arangorep.rest.backup_dumps import dump_status, start_dump, verify_dump
 from arangorep.rest.backup_transfers import transfer
@@ -38,7 +40,6 @@ from arangorep.rest.context import Request
 FAILSAFE = "FAILSAFE"
 """Where the files go that a restore replaces; it is not listed."""
 
-ID_CHARACTERS_MAX = 254
 _is_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,253}").fullmatch
 RESTART_AFTER_S = 0.5
 """So that the answer arrives before the server goes."""
@@ -113,7 +114,7 @@ async def _create(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     services = request.services
     moment = iso_time(services.clock.wall_us())
     backup_id = f"{moment.replace(':', '.')}_{clean_label(label or str(uuid4()))}"
-    backup_id = backup_id[:ID_CHARACTERS_MAX]
+    backup_id = backup_id[:HOT_BACKUP_ID_CHARACTERS_MAX]
     try:
         entry = await in_thread(partial(_take, request, _directory(request), backup_id, moment))
     except OSError as error:
@@ -227,7 +228,7 @@ def _find(request: Request, body: dict[str, Any]) -> Path:
         raise HttpBadParameter("bad parameter: 'id' must be a string")
     path = _directory(request) / wanted
     if not _is_id(wanted) or wanted == FAILSAFE or not path.is_dir():
-        raise HttpNotFound(f"no backup '{wanted[:ID_CHARACTERS_MAX]}'")
+        raise HttpNotFound(f"no backup '{wanted[:HOT_BACKUP_ID_CHARACTERS_MAX]}'")
     return path
 
 

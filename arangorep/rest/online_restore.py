@@ -235,6 +235,7 @@ class _Run(ABC):
         self._request, self._name, self._wishes = request, name, wishes
         self.tally = _Tally()
 
+    @abstractmethod
     def came(self, size: int) -> None:
         """So many bytes of the body came."""
 
@@ -344,6 +345,9 @@ class _Whole(_Run):
         super().__init__(request, name, wishes)
         self._held: list[bytes] = []
         self._bytes = 0
+
+    def came(self, size: int) -> None:
+        pass  # what is gathered is bounded item by item
 
     async def take(self, item: object) -> None:
         prepared = self._prepare(item)

@@ -16,10 +16,11 @@ from arangorep.errors import DocumentKeyBad, DocumentKeyUnexpected, InvalidKeyGe
 from arangorep.values.names import check_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _TYPES: Final = frozenset({"traditional", "autoincrement", "padded", "uuid"})
 _U64_MAX: Final = 2**64 - 1
+_MAYBE_NUMBERS: Final = frozenset(b"0123456789abcdefABCDEF")
 
 _leading_digits = re.compile(r"[0-9]+").match
 _is_number = re.compile(r"[0-9]+").fullmatch
@@ -108,6 +109,14 @@ def track(options: KeyOptions, last_value: int, key: str) -> int:
     else:
         return last_value
     return number if last_value < number <= _U64_MAX else last_value
+
+
+def track_all(options: KeyOptions, last_value: int, names: Iterable[bytes]) -> int:
+    """`track` for many keys, most of which are seen at once to be no numbers."""
+    for name in names:
+        if name[0] in _MAYBE_NUMBERS:
+            last_value = track(options, last_value, name.decode())
+    return last_value
 
 
 def check_user_key(options: KeyOptions, key: object) -> str:

@@ -58,9 +58,9 @@ def test_databases_that_are_none(backups: Backups) -> None:
     assert refused(backups, "POST", "dump", {"databases": ["nope"]}) == (404, 1228)
 
 
-@pytest.mark.parametrize("uid", ["nope", "20200101-000000000", "..", "%00", "a%2Fb"])
+@pytest.mark.parametrize("uid", ["nope", "20200101-000000000", "%2E%2E", "%00", "a%2Fb"])
 def test_unknown_dumps(backups: Backups, uid: str) -> None:
-    assert refused(backups, "GET", f"dump/{uid}")[0] in (400, 404, 405)
+    assert refused(backups, "GET", f"dump/{uid}") == (404, 404)
     assert refused(backups, "POST", "verify", {"uid": uid}) == (404, 404)
 
 
@@ -94,7 +94,7 @@ def test_verify_a_damaged_one(backups: Backups, tmp_path: Path) -> None:
     path.write_bytes(data)
     told = backups.done("POST", "/_admin/backup/verify", {"uid": uid})["result"]
     assert (told["valid"], told.keys()) == (False, {"uid", "valid", "entry", "problem"})
-    assert ".data.json" in told["entry"] or told["entry"] == "the archive"
+    assert ".data.json" in told["entry"]
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,11 @@ from arangorep.backup.archive import (
     check_seal,
     is_sealed,
     read_archive,
+    read_metadata,
     remove_leftovers,
 )
 from arangorep.backup.problems import DumpCorrupt
+from arangorep.limits import ARCHIVE_METADATA_BYTES_MAX
 
 SEAL_BYTES = len(archive._seal("gzip", bytes(8)))
 Files = list[tuple[str, bytes, int | None]]
@@ -351,6 +353,19 @@ def test_bytes_behind_the_end_are_refused(tmp_path: Path, more: bytes) -> None:
     path = write(tmp_path / "a")
     path.write_bytes(path.read_bytes() + more)
     seal_refused(path)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_metadata_of_any_length_are_not_read(tmp_path: Path, more: int) -> None:
+    front, end = b'{"a":"', b'"}'
+    data = front + b"x" * (ARCHIVE_METADATA_BYTES_MAX - len(front) - len(end) + more) + end
+    path = write(tmp_path / "a", [("metadata.json", data, None)])
+    if not more:
+        assert read_metadata(path).keys() == {"a"}
+        return
+    with pytest.raises(DumpCorrupt) as caught:
+        read_metadata(path)
+    assert caught.value.entry == "metadata.json"
 
 
 def test_two_archives_in_one_file_are_refused(tmp_path: Path) -> None:

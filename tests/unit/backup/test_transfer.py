@@ -10,7 +10,6 @@ import pytest
 from arangorep.backup import transfer
 from arangorep.backup.archive import Stopped
 from arangorep.backup.transfer import Progress, download, upload
-from arangorep.rest.backup_transfers import Bounds, parse_repository
 
 META = '{"id":"b","datetime":"2026-01-01T00:00:00Z"}'
 
@@ -63,34 +62,3 @@ def test_a_stop_within_a_file(
     with pytest.raises(Stopped):
         upload(source, tmp_path / "away" / "b", progress)
     assert pieces.count("big") == 1
-
-
-@pytest.mark.parametrize(
-    ("wanted", "is_allowed"),
-    [
-        ("x/b", True), ("x/../x/b", True), ("x", True), ("", False), ("y/b", False),
-        ("x/data", False), ("x/data/b", False), ("x/data2", True), ("x/link/b", False),
-        ("x/../../b", False),
-    ],
-)  # fmt: skip
-def test_bounds(tmp_path: Path, wanted: str, is_allowed: bool) -> None:
-    (tmp_path / "x" / "data" / "deep").mkdir(parents=True)
-    (tmp_path / "x" / "link").symlink_to(tmp_path / "y")
-    data = tmp_path / "x" / "data" / "deep"
-    bounds = Bounds(tmp_path / "x", data.parent)
-    if wanted == "x":
-        bounds = Bounds(tmp_path / "x", tmp_path / "elsewhere")
-    if is_allowed:
-        assert bounds.check(tmp_path / wanted) == (tmp_path / wanted).resolve()
-    else:
-        with pytest.raises(Exception, match="bad remote repository"):
-            bounds.check(tmp_path / wanted)
-
-
-@pytest.mark.parametrize(
-    ("remote", "path"),
-    [("l:/a/b", "/a/b"), ("l://a//b/", "/a/b"), ("l:/a/./c/../b", "/a/b"), ("l:/", "/"),
-     ("l:/../../a", "/a")],
-)  # fmt: skip
-def test_places(remote: str, path: str) -> None:
-    assert parse_repository(remote, {"l": {"type": "local"}}) == Path(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.memory_engine import MemoryEngine
+from support.stores import finish
 
 from arangorep.clock import ManualClock
 from arangorep.codec import msgpack
@@ -19,7 +19,7 @@ from arangorep.data.collections import create_collection
 from arangorep.data.cut_worker import cut, cut_blocks
 from arangorep.data.cutting import CutBlock, cut_block
 from arangorep.data.databases import ensure_system_database
-from arangorep.data.documents import DocumentWriter, Outcomes, WriteOptions, WriteResult
+from arangorep.data.documents import DocumentWriter, WriteOptions, WriteResult
 from arangorep.data.transactions import Transaction
 from arangorep.errors import ArangoError
 from arangorep.limits import WRITE_ROWS_PER_SLICE
@@ -70,7 +70,7 @@ def insert(
                 work = writer.each(half, writer.insert)
             else:
                 work = writer.insert_each(blocks, collection.info.key_options)
-            answers += yield_from(work)
+            answers += finish(work)
         else:
             answers += [_one(writer, document) for document in half]
         transaction.commit()
@@ -88,15 +88,6 @@ def cut_by_worker(documents: list[Any], options: KeyOptions) -> list[CutBlock] |
     answer = cut(msgpack.unpack(msgpack.pack(task)), json.dumps(documents).encode())
     answer = msgpack.unpack(msgpack.pack(answer))
     return cut_blocks(answer) if "blocks" in answer else None
-
-
-def yield_from(work: Generator[None, None, Outcomes]) -> Outcomes:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            found: Outcomes = stop.value
-            return found
 
 
 def _one(writer: DocumentWriter, document: Any) -> Any:
@@ -146,6 +137,14 @@ def test_a_worker_makes_no_difference(options: dict[str, Any], documents: list[A
     assert (bodies, count) == insert(documents, options, in_blocks=False)[0][1:]
 
 
+def test_keys_that_do_not_stand_in_front_are_put_there() -> None:
+    documents: list[Any] = [{"a": n, "_key": f"k{n}", "b": {"_key": "inner"}} for n in range(40)]
+    block = cut_block(KeyOptions(), documents)
+    assert block is not None
+    assert [list(document) for document in block.documents()] == [["_key", "a", "b"]] * 40
+    assert block.documents() == documents
+
+
 def test_numbers_among_keys_are_known_to_the_generator() -> None:
     documents: list[Any] = [{"_key": str(n)} for n in range(10**9, 10**9 + 41)] + [{}]
     for by_worker in (False, True):
@@ -165,7 +164,7 @@ def test_blocks_for_other_options_go_one_by_one() -> None:
     transaction = Transaction(store, database, grouped=True)
     writer = DocumentWriter(transaction, collection, WriteOptions())
     work = writer.insert_each(blocks, KeyOptions())
-    outcomes = yield_from(work)
+    outcomes = finish(work)
     assert [getattr(outcome, "error_num", None) for outcome in outcomes] == [1222] * 20
 
 

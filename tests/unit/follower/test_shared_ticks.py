@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 
 import pytest
-from support.stores import Bench, bodies, make_collection
+from support.stores import Bench, bodies, finish, make_collection
 
 from arangorep.clock import ManualClock
 from arangorep.data.transactions import Transaction
@@ -55,11 +54,6 @@ class Followed:
 
     def stored(self) -> set[str]:
         return set(bodies(self.bench.store, self.collection))
-
-
-def finish(work: Generator[None, None, None]) -> None:
-    for _ in work:
-        pass
 
 
 LOG = [
