@@ -317,23 +317,35 @@ APPLY_ROWS_PER_COMMIT: Final = 1000
 APPLY_BYTES_PER_SLICE: Final = 128 * 1024
 """Received bytes that are cut into lines before others get their turn."""
 
-REVISION_DOCUMENTS_PER_REQUEST: Final = 5000
+REVISION_DOCUMENTS_PER_REQUEST: Final = 1000
 REVISION_REQUESTS_IN_FLIGHT: Final = 4
 REMOVALS_PER_COMMIT: Final = 2000
+SCATTERED_ROWS_PER_READ: Final = 250
+"""Documents from all over the disk that one thread reads, while others read theirs."""
 
-REVISION_BLOCK_SIZES: Final = (2048, 16)
-"""Two arangorep servers compare differing ranges in blocks of so many revisions, in turn."""
+REVISION_BLOCK_SIZE: Final = 16
+REVISION_BLOCK_SIZE_LARGE: Final = 64
+"""Two arangorep servers compare differing ranges in blocks of so many revisions."""
 
-REVISION_BLOCKS_DIRECT_MAX: Final = 4_000_000
-"""Collections of up to so many documents are compared in the smallest blocks at once."""
+REVISION_BLOCKS_FINE_MAX: Final = 4_000_000
+"""Collections of more documents are compared in large blocks: these are a third of what is sent."""
 
-REVISION_BLOCKS_PER_ANSWER: Final = 16_384
-"""So that a follower compares one answer while the next one is made."""
+REVISIONS_PER_QUESTION: Final = 131_072
+"""Revisions a follower describes at once, so that it reads on while the leader compares."""
 
-REVISION_BLOCK_ROWS: Final = 65_536
-"""Revisions that are hashed in one go for blocks."""
+REVISIONS_PER_FIRST_QUESTION: Final = 4096
+"""The same, where it only asks the leader to list all it has."""
 
-REVISION_BLOCK_SIZE_MAX: Final = 1_000_000
+REVISION_BLOCKS_PER_QUESTION_MAX: Final = 1_000_000
+
+REVISIONS_COMPARED_MAX: Final = 262_144
+"""Revisions a leader reads for one such answer: 2 MiB."""
+
+REVISIONS_LISTED_MAX: Final = 2_000_000
+"""Collections of up to so many documents are listed at once, 16 MB, while they are compared."""
+
+SURPLUS_MAX: Final = 250_000
+"""Documents to remove that a follower keeps in mind until all others are fetched."""
 
 IDLE_WAIT_S_MIN: Final = 0.25
 IDLE_WAIT_S_MAX: Final = 60.0

@@ -12,21 +12,21 @@ from typing import Any
 from common import COLLECTION, Connection, document
 
 ARRAY = 1000
-BLOCKS = b'"revision-blocks"'
-HIDDEN_BLOCKS = b'"revision-blockx"'
+DIFFERENCES = b'"revision-differences"'
+HIDDEN_DIFFERENCES = b'"revision-differencex"'
 """As long as the name of the feature, so that lengths stay right."""
 
 
 class CountingProxy:
     """Forwards connections to a port and counts the bytes of both directions.
 
-    With `hide_blocks` the follower does not learn that the leader knows more than the published
-    protocol.
+    With `hide_differences` the follower does not learn that the leader knows more than the
+    published protocol.
     """
 
-    def __init__(self, port: int, *, hide_blocks: bool) -> None:
+    def __init__(self, port: int, *, hide_differences: bool) -> None:
         self._target = port
-        self._hide_blocks = hide_blocks
+        self._hide_differences = hide_differences
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.bytes = 0
@@ -47,8 +47,8 @@ class CountingProxy:
     def _forward(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         while data := source.recv(1 << 18):
             self.bytes += len(data)
-            if answers and self._hide_blocks and len(data) < 4096:
-                data = data.replace(BLOCKS, HIDDEN_BLOCKS)
+            if answers and self._hide_differences and len(data) < 4096:
+                data = data.replace(DIFFERENCES, HIDDEN_DIFFERENCES)
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
 
@@ -57,9 +57,9 @@ class CountingProxy:
 
 
 @contextmanager
-def counted(port: int, *, hide_blocks: bool = False) -> Iterator[CountingProxy]:
+def counted(port: int, *, hide_differences: bool = False) -> Iterator[CountingProxy]:
     """A proxy for the time of one measurement."""
-    proxy = CountingProxy(port, hide_blocks=hide_blocks)
+    proxy = CountingProxy(port, hide_differences=hide_differences)
     try:
         yield proxy
     finally:

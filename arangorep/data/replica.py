@@ -77,7 +77,7 @@ class ReplicaWriter:
             return False
         for holder in writer.holders(row, old_revision):
             writer.remove(row_key(writer.row(holder)), holder)
-        if writer.has_revision(revision):
+        if revision <= writer.newest_revision and writer.has_revision(revision):
             # another key under the same stamp: only a damaged or foreign store has such documents
             writer.remove(row_key(writer.row(revision)), revision)
         writer.put_row(key, old_revision, revision, row)
@@ -97,12 +97,14 @@ class ReplicaWriter:
         self._writer.remove(key, old_revision, revision)
         return True
 
-    def remove_revisions(self, revisions: Sequence[int]) -> int:
-        """Remove the documents of these revisions; those that are gone already do no harm."""
-        writer = self._writer
+    def remove_revisions(self, revisions: Sequence[int], keys: Sequence[bytes]) -> int:
+        """Remove documents of which revision and key are known; returns how many there still were.
+
+        An empty key stands for a document that was not there.
+        """
         gone = 0
-        for revision in revisions:
-            if writer.has_revision(revision):
-                writer.remove(row_key(writer.row(revision)), revision)
+        for revision, key in zip(revisions, keys, strict=True):
+            if key and self._writer.find(key) == revision:
+                self._writer.remove(key, revision)
                 gone += 1
         return gone

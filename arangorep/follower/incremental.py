@@ -1,8 +1,8 @@
 """Incremental synchronisation by revision: what differs is found by trees and fetched.
 
-The trees tell ranges that differ; between two arangorep servers blocks of revisions narrow them
-down; the revisions of what is left are merged with the local ones: those only here are removed,
-those only there fetched. Source: follower 4, revision tree 5.
+The trees tell ranges that differ. The leader lists its revisions in them, or, if it is an arangorep
+server, those in blocks that differ from ours (`protocol.differences`). What is only there is
+fetched, what is only here removed. Source: follower 4, revision tree 5.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,27 +21,61 @@ from arangorep.errors import InvalidResponse
 from arangorep.follower.leader import BatchHandle, Leader
 from arangorep.follower.site import Site
 from arangorep.limits import (
-    REVISION_BLOCK_SIZES,
-    REVISION_BLOCKS_DIRECT_MAX,
+    REVISION_BLOCK_SIZE,
+    REVISION_BLOCK_SIZE_LARGE,
+    REVISION_BLOCKS_FINE_MAX,
     REVISION_DOCUMENTS_PER_REQUEST,
     REVISION_REQUESTS_IN_FLIGHT,
+    REVISIONS_LISTED_MAX,
+    REVISIONS_PER_FIRST_QUESTION,
+    REVISIONS_PER_QUESTION,
+    SURPLUS_MAX,
 )
-from arangorep.pacing import drive
-from arangorep.protocol.blocks import BLOCKS, RangeBlocks, read_blocks, widened
+from arangorep.pacing import drive, ended
+from arangorep.protocol.differences import (
+    DIFFERENCES,
+    Differences,
+    Question,
+    question_about,
+)
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
+from arangorep.storage.listing import NOTHING, all_revisions, take_revisions
 from arangorep.storage.store import Store
 from arangorep.values.revision import parse_revision
 from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
-from arangorep.values.tree_leaves import U64Array, hash_revisions
+from arangorep.values.tree_leaves import U64Array
 
 Range = tuple[int, int]
-SCAN_ROWS = 4096
+Reader = Callable[[int, int, int], Generator[None, None, U64Array]]
+"""The first so many revisions here within a range, ascending."""
+
 EVERYTHING = (0, 2**64 - 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some revisions here with their blocks; `rest` are the ranges behind them."""
+
+    local: U64Array
+    question: Question
+    rest: list[Range]
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """Revisions here that the leader does not have; their keys are being looked up."""
+
+    revisions: list[int]
+    keys: asyncio.Task[list[bytes]]
+
+
 class RevisionSync:
-    """Brings one collection to the state it has in the leader's batch."""
+    """Brings one collection to the state it has in the leader's batch.
+
+    Documents are fetched first: most of what is only here is an older state of one of them, which
+    gives way to it. What is left of the surplus is removed at the end.
+    """
 
     def __init__(
         self, site: Site, leader: Leader, batch: BatchHandle, database_id: int, guid: str
@@ -50,8 +85,12 @@ class RevisionSync:
         self._batch = batch
         self._database_id = database_id
         self._guid = guid
-        self._local: U64Array | None = None
-        """The revisions here within the ranges to merge, once they are known."""
+        self._surplus: list[Surplus] = []
+        self._block_size = REVISION_BLOCK_SIZE
+        self._is_whole = False
+        """Whether most of the collection is compared: then both sides list it at once."""
+        self._is_begun = False
+        self._listed: U64Array | None = None
         self.fetched = 0
         self.removed = 0
 
@@ -63,44 +102,77 @@ class RevisionSync:
             await self._clear()
             return
         ranges = _difference(tree, collection.state.tree)
-        if ranges and self._leader.has(BLOCKS):
-            is_small = tree.count <= REVISION_BLOCKS_DIRECT_MAX
-            for size in REVISION_BLOCK_SIZES[-1:] if is_small else REVISION_BLOCK_SIZES:
-                ranges = await self._narrow(ranges, size)
-        if ranges:
-            await self._merge(ranges)
+        try:
+            if ranges and self._leader.has(DIFFERENCES):
+                self._choose(tree, collection, ranges)
+                await self._compare(ranges)
+            elif ranges:
+                await self._merge(ranges)
+            await self._remove_surplus()
+        finally:
+            for part in self._surplus:
+                part.keys.cancel()
+            await ended(*(part.keys for part in self._surplus))
 
     async def _clear(self) -> None:
         async with self._site.write_lock:
             database, collection = self._site.collection(self._database_id, self._guid)
             truncate_collection(self._site.store, database, collection)
 
-    # -- narrowing down ------------------------------------------------------------
+    # -- between two arangorep servers -------------------------------------------------------------
 
-    async def _narrow(self, ranges: list[Range], size: int) -> list[Range]:
-        """The parts of `ranges` whose blocks of `size` revisions differ."""
-        differing: list[Range] = []
-        local: list[U64Array] = []
-        answer = asyncio.create_task(self._ask_blocks(ranges, size))
+    def _choose(self, tree: RevisionTree, collection: Collection, ranges: list[Range]) -> None:
+        """How fine the comparison is, and whether it is worth it to list everything."""
+        if tree.count > REVISION_BLOCKS_FINE_MAX:
+            self._block_size = REVISION_BLOCK_SIZE_LARGE
+        inside = collection.state.tree.count_in(ranges)
+        is_most = inside > max(collection.count // 2, REVISIONS_PER_QUESTION)
+        self._is_whole = is_most and collection.count <= REVISIONS_LISTED_MAX
+
+    async def _compare(self, ranges: list[Range]) -> None:
+        """Describe piece after piece of what is here; the leader tells what differs."""
+        piece = await self._read_piece(ranges)
+        asked = self._ask_differences(piece)
         try:
-            while ranges:
-                blocks, ranges = read_blocks(await answer, ranges)
-                if ranges:
-                    answer = asyncio.create_task(self._ask_blocks(ranges, size))
-                _, collection = self._site.collection(self._database_id, self._guid)
-                work = _differing_blocks(self._site.store, collection, blocks)
-                found, here = await drive(work)
-                differing += found
-                local += here
+            while True:
+                # both sides read at the same time
+                ahead = await self._read_piece(piece.rest) if piece.rest else None
+                found = await asked
+                if found.upto < piece.question.end:
+                    rest = _behind([*piece.question.ranges, *piece.rest], found.upto)
+                    ahead = await self._read_piece(rest)
+                if ahead is not None:
+                    asked = self._ask_differences(ahead)
+                local = piece.question.within(piece.local, found.is_other)
+                upto = np.searchsorted(local, np.uint64(found.upto), side="right")
+                await self._apply(local[:upto], found.revisions)
+                if ahead is None:
+                    return
+                piece = ahead
         finally:
-            answer.cancel()
-        self._local = np.concatenate(local) if local else np.empty(0, dtype=np.uint64)
-        return _joined(differing)
+            asked.cancel()
 
-    async def _ask_blocks(self, ranges: list[Range], size: int) -> bytes:
-        return await self._leader.blocks(self._batch, self._guid, ranges, size)
+    def _ask_differences(self, piece: Piece) -> asyncio.Task[Differences]:
+        work = self._leader.differences(
+            self._batch, self._guid, piece.question, is_whole=self._is_whole
+        )
+        return asyncio.create_task(work)
 
-    # -- merging ------------------------------------------------------------
+    async def _read_piece(self, ranges: list[Range]) -> Piece:
+        """The first one is small and read from its range: the leader need not wait for the list."""
+        store = self._site.store
+        _, collection = self._site.collection(self._database_id, self._guid)
+        if self._is_begun and self._is_whole and self._listed is None:
+            self._listed = await drive(all_revisions(store.engine, collection))
+        self._is_begun = True
+        if self._listed is None:
+            room = REVISIONS_PER_FIRST_QUESTION if self._is_whole else REVISIONS_PER_QUESTION
+            work = _piece_of(_scanner(store, collection), ranges, self._block_size, room)
+        else:
+            work = _piece_of(_taker(self._listed), ranges, self._block_size, REVISIONS_PER_QUESTION)
+        return await drive(work)
+
+    # -- with any leader ---------------------------------------------------------------------------
 
     async def _merge(self, ranges: list[Range]) -> None:
         resume: int | None = ranges[0][0]
@@ -114,23 +186,36 @@ class RevisionSync:
                         raise InvalidResponse("invalid response: ranges do not advance")
                     answer = asyncio.create_task(self._ask(ranges, resume))
                 parts = _answered(ranges, start, resume, lists)
-                await self._apply(parts)
+                _, collection = self._site.collection(self._database_id, self._guid)
+                local = await drive(_local_in(_scanner(self._site.store, collection), parts))
+                there = [revision for _, found in parts for revision in found]
+                await self._apply(local, np.array(there, dtype=np.uint64))
         finally:
             answer.cancel()
 
     async def _ask(self, ranges: list[Range], resume: int) -> tuple[list[list[int]], int | None]:
         return await self._leader.ranges(self._batch, self._guid, ranges, resume)
 
-    async def _apply(self, parts: list[tuple[Range, list[int]]]) -> None:
-        """Remove what is only here, then fetch what is only there."""
-        _, collection = self._site.collection(self._database_id, self._guid)
-        local = self._local
-        if local is None:
-            local = await drive(_local_in(self._site.store, collection, parts))
-        missing, surplus = _compare(local, parts)
-        site = self._site
-        self.removed += await site.remove_revisions(self._database_id, self._guid, surplus)
-        await self._fetch(missing)
+    # -- what differs ------------------------------------------------------------------------------
+
+    async def _apply(self, local: U64Array, there: U64Array) -> None:
+        """Fetch what is only there; keep in mind what is only here."""
+        missing, surplus = _differing(local, there)
+        if len(surplus):
+            revisions = surplus.tolist()
+            work = self._site.find_keys(self._database_id, self._guid, revisions)
+            self._surplus.append(Surplus(revisions, asyncio.create_task(work)))
+        await self._fetch(missing.tolist())
+        if sum(len(part.revisions) for part in self._surplus) > SURPLUS_MAX:
+            await self._remove_surplus()
+
+    async def _remove_surplus(self) -> None:
+        while self._surplus:
+            part = self._surplus[0]
+            self.removed += await self._site.remove_revisions(
+                self._database_id, self._guid, part.revisions, await part.keys
+            )
+            del self._surplus[0]
 
     async def _fetch(self, missing: list[int]) -> None:
         """Ask for documents, some requests ahead; what an answer left out is asked for again."""
@@ -176,54 +261,53 @@ def _difference(leader: RevisionTree, local: RevisionTree) -> list[Range]:
         return [EVERYTHING]
 
 
-def _joined(ranges: list[Range]) -> list[Range]:
-    """Neighbouring ranges as one; every range wider than a single revision."""
-    joined: list[Range] = []
-    for low, high in ranges:
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], high)
-        else:
-            joined.append((low, high))
-    return widened(joined)
+def _behind(ranges: Sequence[Range], upto: int) -> list[Range]:
+    """What of the ranges lies above a revision."""
+    return [(max(low, upto + 1), high) for low, high in ranges if high > upto]
 
 
-def _local_revisions(
-    store: Store, collection: Collection, low: int, high: int
-) -> Generator[None, None, U64Array]:
-    """The revisions here within a range, ascending."""
-    start = collection.prefix + low.to_bytes(8, "big")
-    end = collection.prefix + high.to_bytes(8, "big") + b"\0"
-    scan = store.engine.scan_keys(Family.DOCUMENTS, start, end)
-    blocks = []
-    while found := scan.take(SCAN_ROWS):
-        blocks.append(np.frombuffer(b"".join(found), dtype=">u8")[1::2].astype(np.uint64))
+def _scanner(store: Store, collection: Collection) -> Reader:
+    """Reads revisions within a range from the keys of the documents."""
+
+    def read(low: int, high: int, room: int) -> Generator[None, None, U64Array]:
+        start = collection.prefix + low.to_bytes(8, "big")
+        end = collection.prefix + high.to_bytes(8, "big") + b"\0"
+        scan = store.engine.scan_keys(Family.DOCUMENTS, start, end)
+        found = yield from take_revisions(scan, room)
+        scan.close()
+        return found
+
+    return read
+
+
+def _taker(listed: U64Array) -> Reader:
+    """Reads them from all that there are."""
+
+    def read(low: int, high: int, room: int) -> Generator[None, None, U64Array]:
+        first = np.searchsorted(listed, np.uint64(low))
+        behind = np.searchsorted(listed, np.uint64(high), side="right")
         yield
-    scan.close()
-    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
+        return listed[first:behind][:room]
+
+    return read
 
 
-def _differing_blocks(
-    store: Store, collection: Collection, blocks: list[RangeBlocks]
-) -> Generator[None, None, tuple[list[Range], list[U64Array]]]:
-    """Blocks whose hash is another one here, and the revisions that are here in them."""
-    differing: list[Range] = []
-    inside: list[U64Array] = []
-    for (low, high), ends, hashes in blocks:
-        local = yield from _local_revisions(store, collection, low, high)
-        hashed = hash_revisions(local)
-        accumulated = np.zeros(len(local) + 1, dtype=np.uint64)
-        np.bitwise_xor.accumulate(hashed, out=accumulated[1:])
-        borders = np.searchsorted(local, ends, side="right")
-        mixed = accumulated[borders]
-        here = mixed ^ np.concatenate(([np.uint64(0)], mixed[:-1]))
-        is_other = here != hashes
-        starts = np.concatenate(([0], borders[:-1]))
-        inside.append(local[np.repeat(is_other, borders - starts)])
-        for position in np.flatnonzero(is_other).tolist():
-            start = low if not position else int(ends[position - 1]) + 1
-            differing.append((start, int(ends[position])))
-        yield
-    return differing, inside
+def _piece_of(
+    read: Reader, ranges: list[Range], size: int, room: int
+) -> Generator[None, None, Piece]:
+    """The next `room` revisions of some ranges, in blocks of `size`."""
+    parts: list[tuple[Range, U64Array]] = []
+    rest = ranges
+    while rest and room:
+        (low, high), rest = rest[0], rest[1:]
+        found = yield from read(low, high, room)
+        room -= len(found)
+        if not room and int(found[-1]) < high:
+            rest = [(int(found[-1]) + 1, high), *rest]
+            high = int(found[-1])
+        parts.append(((low, high), found))
+    question = question_about(parts, size)
+    return Piece(np.concatenate([found for _, found in parts]), question, rest)
 
 
 def _answered(
@@ -257,27 +341,20 @@ def _answered(
 
 
 def _local_in(
-    store: Store, collection: Collection, parts: Sequence[tuple[Range, list[int]]]
+    read: Reader, parts: Sequence[tuple[Range, list[int]]]
 ) -> Generator[None, None, U64Array]:
     """The revisions here within some ranges."""
     found = []
     for (low, high), _ in parts:
-        found.append((yield from _local_revisions(store, collection, low, high)))
-    return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
+        while len(part := (yield from read(low, high, REVISIONS_PER_QUESTION))):
+            found.append(part)
+            low = int(part[-1]) + 1
+            if len(part) < REVISIONS_PER_QUESTION:
+                break
+    return np.concatenate(found) if found else NOTHING
 
 
-def _compare(
-    local: U64Array, parts: Sequence[tuple[Range, list[int]]]
-) -> tuple[list[int], list[int]]:
-    """Revisions that are only there, and those that are only here.
-
-    `local` holds nothing between the ranges that are compared.
-    """
-    if not parts:
-        return [], []
-    there = np.array([revision for _, found in parts for revision in found], dtype=np.uint64)
-    first, last = np.uint64(parts[0][0][0]), np.uint64(parts[-1][0][1])
-    here = local[np.searchsorted(local, first) : np.searchsorted(local, last, side="right")]
-    missing: list[int] = np.setdiff1d(there, here, assume_unique=True).tolist()
-    surplus: list[int] = np.setdiff1d(here, there, assume_unique=True).tolist()
-    return missing, surplus
+def _differing(local: U64Array, there: U64Array) -> tuple[U64Array, U64Array]:
+    """Revisions that are only there, and those that are only here."""
+    missing = np.setdiff1d(there, local, assume_unique=True)
+    return missing, np.setdiff1d(local, there, assume_unique=True)

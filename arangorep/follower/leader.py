@@ -35,6 +35,7 @@ from arangorep.follower.progress import Progress
 from arangorep.follower.transport import Response, Transport
 from arangorep.limits import LEADER_RETRIES, LEADER_RETRY_WAIT_S
 from arangorep.protocol import headers
+from arangorep.protocol.differences import Differences, Question, read_differences
 from arangorep.protocol.revision_tree import decode_tree
 from arangorep.values.revision import (
     decode_hlc,
@@ -348,14 +349,21 @@ class Leader:
             raise InvalidResponse("invalid response: no documents")
         return answer
 
-    async def blocks(
-        self, batch: BatchHandle, collection: str, ranges: Sequence[Range], size: int
-    ) -> bytes:
-        """Ends and hashes of blocks of `size` revisions (an extension, feature `blocks`)."""
-        params = [*self._of(batch, collection), ("blockSize", str(size))]
-        body = dumps([[encode_hlc(low), encode_hlc(high)] for low, high in ranges])
-        response = await self._call("PUT", "/_api/replication/revisions/blocks", params, body)
-        return response.body
+    async def differences(
+        self, batch: BatchHandle, collection: str, question: Question, *, is_whole: bool
+    ) -> Differences:
+        """Where revisions differ from ours (an extension, feature `revision-differences`).
+
+        `is_whole`: this is one of many questions, which are about most of the collection.
+        """
+        response = await self._call(
+            "PUT",
+            "/_api/replication/revisions/differences",
+            [*self._of(batch, collection), ("whole", headers.flag(is_whole))],
+            question.pack(),
+            {"Content-Type": headers.BINARY},
+        )
+        return read_differences(response.body, question)
 
     # -- keys ------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from arangorep.clock import Clock
@@ -17,9 +19,12 @@ from arangorep.data.transactions import Transaction
 from arangorep.errors import CollectionNotFound, DatabaseNotFound
 from arangorep.follower.leader import Sleep
 from arangorep.follower.lines import cut_documents, from_values, split_lines
-from arangorep.limits import APPLY_ROWS_PER_COMMIT, REMOVALS_PER_COMMIT
-from arangorep.pacing import drive, give_turn
+from arangorep.limits import APPLY_ROWS_PER_COMMIT, REMOVALS_PER_COMMIT, SCATTERED_ROWS_PER_READ
+from arangorep.pacing import drive, give_turn, in_thread
 from arangorep.storage.catalog import Collection, Database
+from arangorep.storage.engine import Family
+from arangorep.storage.rows import row_key
+from arangorep.storage.snapshot import rows_limit
 from arangorep.storage.store import Store
 
 T = TypeVar("T")
@@ -90,15 +95,38 @@ class Site:
             await give_turn()
         return changed
 
-    async def remove_revisions(self, database_id: int, guid: str, revisions: Sequence[int]) -> int:
+    async def find_keys(self, database_id: int, guid: str, revisions: Sequence[int]) -> list[bytes]:
+        """The keys of documents, empty where there is none.
+
+        Read in threads: they lie scattered on the disk.
+        """
+        _, collection = self.collection(database_id, guid)
+        names = [collection.prefix + revision.to_bytes(8, "big") for revision in revisions]
+        size = min(rows_limit(collection.state.counters.largest_bytes), SCATTERED_ROWS_PER_READ)
+        reads = [
+            in_thread(partial(_keys_of, self.store, names[start : start + size]))
+            for start in range(0, len(names), size)
+        ]
+        return list(chain.from_iterable(await asyncio.gather(*reads)))
+
+    async def remove_revisions(
+        self, database_id: int, guid: str, revisions: Sequence[int], keys: Sequence[bytes]
+    ) -> int:
         """Remove documents that the leader does not have; returns how many there were."""
         gone = 0
         for start in range(0, len(revisions), REMOVALS_PER_COMMIT):
+            part = slice(start, start + REMOVALS_PER_COMMIT)
             async with self.write_lock:
                 database, collection = self.collection(database_id, guid)
                 transaction = Transaction(self.store, database, grouped=False)
                 writer = ReplicaWriter(transaction, collection)
-                gone += writer.remove_revisions(revisions[start : start + REMOVALS_PER_COMMIT])
+                gone += writer.remove_revisions(revisions[part], keys[part])
                 transaction.commit()
             await give_turn()
         return gone
+
+
+def _keys_of(store: Store, names: list[bytes]) -> list[bytes]:
+    """Callable from worker threads."""
+    rows = store.engine.get_many(Family.DOCUMENTS, names)
+    return [b"" if row is None else row_key(row) for row in rows]

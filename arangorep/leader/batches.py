@@ -22,6 +22,7 @@ from arangorep.limits import (
 )
 from arangorep.storage.catalog import Collection
 from arangorep.storage.store import Store
+from arangorep.values.tree_leaves import U64Array
 
 
 class Batch:
@@ -42,6 +43,8 @@ class Batch:
         self.users = 0
         """Requests at work on the snapshot."""
         self.dumps: dict[int, DumpCursor] = {}
+        self.listed: tuple[int, U64Array] | None = None
+        """A collection that is being compared, by its id, and all its revisions."""
 
     def dump_cursor(self, collection: Collection, after: int = 0) -> DumpCursor:
         """The collection's position in this batch; a new one after the last was read to its end.

@@ -9,7 +9,7 @@ from arangorep.codec.json import dumps, loads_shallow
 from arangorep.leader.clients import ReplicationClients
 from arangorep.leader.inventory import logger_state
 from arangorep.leader.tail import Transform, Visibility
-from arangorep.protocol.blocks import BLOCKS
+from arangorep.protocol.differences import DIFFERENCES
 from arangorep.protocol.headers import DUMP_FROM
 from arangorep.storage.catalog import Collection
 from arangorep.storage.log import HEADER, HEADER_BYTES, Segment
@@ -33,7 +33,7 @@ def describe_logger(
         "server": {
             **server_info(store, version),
             "engine": ENGINE_NAME,
-            "features": [BLOCKS, DUMP_FROM],
+            "features": [DIFFERENCES, DUMP_FROM],
         },
         "clients": clients,
     }

@@ -9,20 +9,18 @@ import numpy as np
 
 from arangorep.leader.batches import Batch
 from arangorep.limits import (
-    REVISION_BLOCK_ROWS,
-    REVISION_BLOCKS_PER_ANSWER,
     REVISION_DOCUMENTS_BYTES_MAX,
+    REVISIONS_COMPARED_MAX,
     REVISIONS_PER_ANSWER,
     SCAN_ROWS_MAX,
 )
-from arangorep.protocol.blocks import PAIR_BYTES, encode_blocks
+from arangorep.protocol.differences import Differences, Question
 from arangorep.storage.catalog import Collection
-from arangorep.storage.engine import Scan
+from arangorep.storage.listing import take_revisions
 from arangorep.storage.rows import with_name
 from arangorep.values.tree_leaves import U64Array
 
 Range = tuple[int, int]
-KEYS_PER_SLICE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +67,49 @@ def _first_range(ranges: Sequence[Range], resume: int) -> int:
     return found
 
 
-def blocks_in_ranges(
-    batch: Batch, collection: Collection, ranges: Sequence[Range], size: int
-) -> Generator[None, None, bytes]:
-    """Ends and hashes of blocks of `size` revisions (`protocol.blocks`), at most 65,536 of them."""
-    pieces: list[bytes] = []
-    room = REVISION_BLOCKS_PER_ANSWER
-    rows = (REVISION_BLOCK_ROWS // size + 1) * size
-    for left, right in ranges:
-        scan = batch.snapshot.scan_revisions(collection, left, right)
-        is_last = False
-        while not is_last and room > 0:
-            wanted = min(rows, room * size)
-            found = yield from _take_revisions(scan, wanted)
-            is_last = len(found) < wanted or int(found[-1]) == right
-            pieces.append(encode_blocks(found, size, right if is_last else None))
-            room -= len(pieces[-1]) // PAIR_BYTES
-        scan.close()
-        if room <= 0:
-            break
-    return b"".join(pieces)
+def differing_revisions(
+    batch: Batch, collection: Collection, question: Question, *, is_whole: bool
+) -> Generator[None, None, Differences]:
+    """What is in the blocks that are others here (`protocol.differences`).
 
-
-def _take_revisions(scan: Scan, rows: int) -> Generator[None, None, U64Array]:
-    """The next revisions of a scan of keys, at most `rows`."""
-    parts: list[U64Array] = []
-    while rows:
-        wanted = min(rows, KEYS_PER_SLICE)
-        found = scan.take(wanted)
-        parts.append(np.frombuffer(b"".join(found), dtype=">u8")[1::2].astype(np.uint64))
-        rows -= len(found)
-        if len(found) < wanted:
+    The ranges are looked at up to where `REVISIONS_COMPARED_MAX` revisions have been seen.
+    `is_whole`: this is one of many questions, which are about most of the collection.
+    """
+    listed = (yield from _listed(batch, collection)) if is_whole else None
+    found: list[U64Array] = []
+    upto, room = question.end, REVISIONS_COMPARED_MAX
+    for low, high in question.ranges:
+        if listed is not None:
+            found.append(listed[slice(*np.searchsorted(listed, _span(low, high)))][:room])
+        else:
+            scan = batch.snapshot.scan_revisions(collection, low, high)
+            found.append((yield from take_revisions(scan, room)))
+            scan.close()
+        room -= len(found[-1])
+        if not room:
+            upto = int(found[-1][-1])
             break
         yield
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+    if listed is None or not len(listed) or upto >= listed[-1]:
+        batch.listed = None
+    here = np.concatenate(found)
+    is_other = question.differing(here)
+    return Differences(upto, is_other, question.within(here, is_other))
+
+
+def _listed(batch: Batch, collection: Collection) -> Generator[None, None, U64Array | None]:
+    """All revisions, kept until the last question; None where there is no quick way."""
+    if batch.listed is None or batch.listed[0] != collection.info.id:
+        work = batch.snapshot.list_revisions(collection)
+        if work is None:
+            return None
+        batch.listed = (collection.info.id, (yield from work))
+    return batch.listed[1]
+
+
+def _span(low: int, high: int) -> U64Array:
+    """What to search for to find both borders of a range."""
+    return np.array([low, high + 1], dtype=np.uint64)
 
 
 def documents_of_revisions(

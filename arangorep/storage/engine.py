@@ -107,7 +107,7 @@ class Engine(Protocol):
         ...
 
     def get_many(self, family: Family, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The current values of `keys`, in their order."""
+        """The current values of `keys`, in their order. Callable from worker threads."""
         ...
 
     def write(self, changes: WriteSet) -> None:
@@ -131,7 +131,7 @@ class Engine(Protocol):
         ...
 
     def scan_keys(self, family: Family, start: bytes, end: bytes) -> Scan:
-        """As `scan`, but of the keys."""
+        """As `scan`, but of the keys; `CorruptionError` where the values end silently."""
         ...
 
     def cursor(self, family: Family) -> Cursor:

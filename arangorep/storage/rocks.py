@@ -100,25 +100,52 @@ def _options(cache: Cache, memtable_bytes: int, *, bloom: bool) -> Options:
     return options
 
 
+def _scan_options(end: bytes) -> ReadOptions:
+    options = ReadOptions()
+    options.set_iterate_upper_bound(end)
+    # a scan would push out what point reads need, and filling costs it a fifth of its time
+    options.fill_cache(False)  # type: ignore[call-arg]  # the stub lacks the argument
+    return options
+
+
 class RocksScan:
-    """A bounded `values()` or `keys()` iterator together with the bound it points into."""
+    """A bounded `values()` iterator together with the bound it points into."""
 
     __slots__ = ("_bound", "_rows")
 
-    def __init__(self, handle: Rdict, start: bytes, end: bytes, *, keys: bool = False) -> None:
-        options = ReadOptions()
-        options.set_iterate_upper_bound(end)
-        # a scan would push out what point reads need, and filling costs it a fifth of its time
-        options.fill_cache(False)  # type: ignore[call-arg]  # the stub lacks the argument
+    def __init__(self, handle: Rdict, start: bytes, end: bytes) -> None:
         self._bound = end
-        rows = handle.keys if keys else handle.values
-        self._rows: Iterator[Any] = rows(from_key=start, read_opt=options)
+        self._rows: Iterator[Any] = handle.values(from_key=start, read_opt=_scan_options(end))
 
     def take(self, rows: int) -> list[bytes]:
         return list(islice(self._rows, rows))
 
     def close(self) -> None:
         self._rows = iter(())
+
+
+class RocksKeyScan:
+    """The same of `keys()`; from its last key on it can be seen why it ended."""
+
+    __slots__ = ("_bound", "_handle", "_last", "_rows")
+
+    def __init__(self, handle: Rdict, start: bytes, end: bytes) -> None:
+        self._bound, self._last = end, start
+        self._handle: Rdict | None = handle
+        self._rows: Iterator[Any] = handle.keys(from_key=start, read_opt=_scan_options(end))
+
+    def take(self, rows: int) -> list[bytes]:
+        found = list(islice(self._rows, rows))
+        self._last = found[-1] if found else self._last
+        if len(found) < rows and self._handle is not None:
+            # one that begins at the unreadable block does not end silently
+            cursor = RocksCursor(self._handle)
+            cursor.keys(self._last, self._bound, 2)
+            cursor.close()
+        return found
+
+    def close(self) -> None:
+        self._rows, self._handle = iter(()), None
 
 
 class RocksCursor:
@@ -233,6 +260,8 @@ class RocksEngine:
         self._write_options = WriteOptions()
         # the rows of a family ascend within a batch: a quarter less for the memory tables
         self._write_options.memtable_insert_hint_per_batch = True
+        self._passing = ReadOptions()
+        self._passing.fill_cache(False)  # type: ignore[call-arg]  # the stub lacks the argument
         self._handles = {family: self._db.get_column_family(family.value) for family in Family}
         self._columns = {
             family: self._db.get_column_family_handle(family.value) for family in Family
@@ -249,7 +278,7 @@ class RocksEngine:
         if not keys:
             return []
         try:
-            return list(self._handles[family].get(list(keys)) or ())
+            return list(self._handles[family].get(list(keys), read_opt=self._passing) or ())
         except Exception as error:
             raise CorruptionError(str(error)) from error
 
@@ -287,7 +316,7 @@ class RocksEngine:
         return RocksScan(self._handles[family], start, end)
 
     def scan_keys(self, family: Family, start: bytes, end: bytes) -> Scan:
-        return RocksScan(self._handles[family], start, end, keys=True)
+        return RocksKeyScan(self._handles[family], start, end)
 
     def cursor(self, family: Family) -> Cursor:
         return RocksCursor(self._handles[family])

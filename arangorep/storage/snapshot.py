@@ -7,16 +7,23 @@ until it is closed, so a batch's TTL is also a disk budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from weakref import WeakSet
 
 from arangorep.errors import CorruptionError, CursorNotFound
-from arangorep.limits import SCAN_BYTES_GOAL, SCAN_BYTES_MAX, SCAN_ROWS_MAX
+from arangorep.limits import (
+    REVISIONS_LISTED_MAX,
+    SCAN_BYTES_GOAL,
+    SCAN_BYTES_MAX,
+    SCAN_ROWS_MAX,
+)
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Cursor, Engine, Family, Scan
+from arangorep.storage.listing import all_revisions
 from arangorep.storage.state import FrozenState
+from arangorep.values.tree_leaves import U64Array
 
 
 class CursorScan:
@@ -114,17 +121,24 @@ class Snapshot:
         found = self.documents.keys(prefix + keys.u64(start), _past(prefix, end), rows)
         return [int.from_bytes(key[8:], "big") for key in found]
 
-    def scan_revisions(self, collection: Collection, start: int, end: int) -> Scan:
-        """Keys of the documents with start <= revision <= end, for reading very many of them.
+    def is_current(self, collection: Collection) -> bool:
+        """Whether the documents are still those of the snapshot: unpinned reads are faster."""
+        return collection.state.epoch < self.epoch
 
-        A collection that did not change since is read as it is now, which is much faster than the
-        pinned cursor.
-        """
+    def scan_revisions(self, collection: Collection, start: int, end: int) -> Scan:
+        """Keys of the documents with start <= revision <= end, for reading very many of them."""
         self.used.add(collection.info.id)
         first, last = collection.prefix + keys.u64(start), _past(collection.prefix, end)
-        if collection.state.epoch < self.epoch:
+        if self.is_current(collection):
             return self._engine.scan_keys(Family.DOCUMENTS, first, last)
         return CursorScan(self.documents, first, last, keys_only=True)
+
+    def list_revisions(self, collection: Collection) -> Generator[None, None, U64Array] | None:
+        """All revisions, ascending; None where `scan_revisions` is the way."""
+        if not self.is_current(collection) or collection.count > REVISIONS_LISTED_MAX:
+            return None
+        self.used.add(collection.info.id)
+        return all_revisions(self._engine, collection)
 
     def document(self, collection: Collection, revision: int) -> bytes | None:
         """The document of exactly this revision."""

@@ -300,6 +300,15 @@ class RevisionTree:
         twin._leaves = self._leaves.copy()
         return twin
 
+    def count_in(self, ranges: Sequence[tuple[int, int]]) -> int:
+        """How many ids lie in leaves that begin in one of some ranges that do not overlap."""
+        leaves = self._leaves.columns()
+        starts = leaves.indexes * np.uint64(self.bucket) + np.uint64(self.range_min)
+        lows, highs = np.array(ranges, dtype=np.uint64).reshape(-1, 2).T
+        before = np.append(np.uint64(0), np.cumsum(leaves.counts))
+        first, behind = np.searchsorted(starts, lows), np.searchsorted(starts, highs, side="right")
+        return int((before[behind] - before[first]).sum())
+
     # -- comparison ------------------------------------------------------------------------------
 
     def equal(self, other: RevisionTree) -> bool:

@@ -1,4 +1,4 @@
-"""`/_api/replication/revisions/{tree,ranges,documents}` (leader-api 6), and `blocks`."""
+"""`/_api/replication/revisions/{tree,ranges,documents}` (leader-api 6), and `differences`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ from arangorep.errors import (
     NotImplementedHere,
 )
 from arangorep.leader.batches import Batch
-from arangorep.leader.revisions import blocks_in_ranges, documents_of_revisions, revisions_in_ranges
-from arangorep.limits import REVISION_BLOCK_SIZE_MAX, REVISION_DOCUMENTS_BYTES_MAX, SCAN_ROWS_MAX
+from arangorep.leader.revisions import (
+    differing_revisions,
+    documents_of_revisions,
+    revisions_in_ranges,
+)
+from arangorep.limits import (
+    REVISION_BLOCKS_PER_QUESTION_MAX,
+    REVISION_DOCUMENTS_BYTES_MAX,
+    SCAN_ROWS_MAX,
+)
 from arangorep.pacing import drive
 from arangorep.protocol import headers
+from arangorep.protocol.differences import read_question
 from arangorep.protocol.revision_tree import encode_full_tree, encode_tree
 from arangorep.rest.answer import Answer, no_content
 from arangorep.rest.context import Request
@@ -45,8 +54,8 @@ async def handle(request: Request) -> Answer:
             return await _rebuild(request)
         case "PUT", "ranges":
             return await _ranges(request)
-        case "PUT", "blocks":
-            return await _blocks(request)
+        case "PUT", "differences":
+            return await _differences(request)
         case "PUT", "documents":
             return await _documents(request)
     raise MethodNotAllowed
@@ -161,16 +170,14 @@ def _json_texts(revisions: list[int], write: Callable[[int], str]) -> bytes:
     return dumps([write(revision) for revision in revisions])
 
 
-async def _blocks(request: Request) -> Answer:
-    """An extension between arangorep servers (`protocol.blocks`). Errors: 400/400."""
+async def _differences(request: Request) -> Answer:
+    """An extension between arangorep servers (`protocol.differences`). Errors: 400/400."""
     collection = _collection(request)
-    size = request.query.number("blockSize")
-    if not 0 < size <= REVISION_BLOCK_SIZE_MAX:
-        raise HttpBadParameter("bad parameter: blockSize is not a usable number")
     with _batch(request) as batch:
-        ranges = _parse_ranges(await request.json(), width_min=0)
-        body = await drive(blocks_in_ranges(batch, collection, ranges, size))
-    return Answer(pieces=[body], content_type=headers.BINARY)
+        question = read_question(await request.read_body(), REVISION_BLOCKS_PER_QUESTION_MAX)
+        is_whole = request.query.flag("whole")
+        found = await drive(differing_revisions(batch, collection, question, is_whole=is_whole))
+    return Answer(pieces=[found.pack()], content_type=headers.BINARY)
 
 
 def _resume(request: Request) -> int:
@@ -185,11 +192,8 @@ def _resume(request: Request) -> int:
     return resume
 
 
-def _parse_ranges(body: object, width_min: int = 1) -> list[tuple[int, int]]:
-    """Errors: 400/400 unless pairs of revisions, left below right, ascending, not overlapping.
-
-    With `width_min` 0 a range may be a single revision.
-    """
+def _parse_ranges(body: object) -> list[tuple[int, int]]:
+    """Errors: 400/400 unless pairs of revisions, left below right, ascending, not overlapping."""
     if not isinstance(body, list) or not body:
         raise HttpBadParameter("bad parameter: the body must be an array of ranges")
     ranges: list[tuple[int, int]] = []
@@ -197,7 +201,7 @@ def _parse_ranges(body: object, width_min: int = 1) -> list[tuple[int, int]]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise HttpBadParameter("bad parameter: a range is an array of two revisions")
         left, right = (_revision(text, decode_hlc) for text in pair)
-        if left + width_min > right or (ranges and left < ranges[-1][1]):
+        if left >= right or (ranges and left < ranges[-1][1]):
             raise HttpBadParameter("bad parameter: ranges must be ascending and not overlap")
         ranges.append((left, right))
     return ranges
