@@ -311,6 +311,19 @@ LOAD_WORKERS: Final = 2
 LOAD_PIECES_IN_FLIGHT: Final = 2
 """Pieces that a worker has or waits to be taken over."""
 
+BACKLOG_BYTES_MIN: Final = 1024 * 1024
+"""Chunks of a tail from which on a follower that is behind lets workers prepare them."""
+
+BACKLOG_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Larger transactions are gathered by the applier alone."""
+
+BACKLOG_PIECES_IN_FLIGHT: Final = 3
+BACKLOG_CHUNKS_BETWEEN_TRIES: Final = 8
+"""Chunks that are applied the usual way after one that could not be prepared."""
+
+BACKLOG_IDLE_CYCLES: Final = 5
+"""Answers in a row without anything new after which the workers end."""
+
 APPLY_ROWS_PER_COMMIT: Final = 1000
 """Documents of a leader that are stored by one commit: some 3 ms."""
 

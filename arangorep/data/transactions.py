@@ -21,7 +21,7 @@ from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family
 from arangorep.storage.keys import pack_many
-from arangorep.storage.log import HEADER_BYTES, document_entries, pack_header
+from arangorep.storage.log import HEADER_BYTES, document_entries, pack_header, transaction_line
 from arangorep.storage.rows import build_row, build_rows, row_key
 from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
@@ -60,13 +60,9 @@ class Transaction:
         self._mark(MarkerType.TRANSACTION_START, tick)
 
     def _mark(self, kind: MarkerType, tick: int) -> None:
-        line = b'{"tick":"%d","type":%d,"tid":"%b","db":"%b"}\n' % (
-            tick,
-            kind,
-            self._tid,
-            self.database.name_json,
-        )
-        self.staged.log(kind, self.database.info.id, 0, tick, line, self.store.moment)
+        database, moment = self.database, self.store.moment
+        line = transaction_line(kind, tick, self._tid, database.name_json)
+        self.staged.log(kind, database.info.id, 0, tick, line, moment)
 
     def commit(self) -> bool:
         """Write everything at once; nothing at all, and False, when no document changed."""
@@ -267,9 +263,9 @@ class CollectionWriter:
         prefix, packed = self._prefix, pack_many(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
-        entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
-        self._log.update(entries)
-        self._staged.log_bytes += sum(map(len, entries.values()))
+        positions, entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
+        self._log.update(zip(positions, entries, strict=True))
+        self._staged.log_bytes += sum(map(len, entries))
         self._staged.last_tick = ticks[-1]
         self._delta.blocks.append(revisions)
         self.oldest_put = min(self.oldest_put, int(revisions[0]))

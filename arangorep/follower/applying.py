@@ -8,7 +8,7 @@ are kept until its commit marker and then become visible at once. Source: follow
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from arangorep.data.collections import (
     drop_collection,
@@ -53,6 +53,18 @@ NAMING_MARKERS = frozenset({MarkerType.COLLECTION_CREATE, MarkerType.COLLECTION_
 VIEW_MARKERS = frozenset({MarkerType.VIEW_CREATE, MarkerType.VIEW_CHANGE})
 ABORT = 2202
 MARKER_SHOWN_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A collection here, its name in JSON, and what the leader's markers call it."""
+
+    database: Database
+    collection: Collection
+    name: bytes
+    leader_db: bytes
+    leader_guid: bytes
+
 
 Steps = Generator[None, None, None]
 Excluded = Callable[[str], bool]
@@ -99,6 +111,39 @@ class MarkerApplier:
         """Drop what was gathered of unfinished transactions."""
         self._open.clear()
         self._loose = None
+
+    # -- many at once (`backlog`) ------------------------------------------------------------
+
+    @property
+    def is_between_transactions(self) -> bool:
+        """Whether nothing is gathered for a commit that is still to come."""
+        return not self._open
+
+    def target_of(self, leader_db: bytes, leader_guid: bytes) -> Target | None:
+        """Where documents of a collection go; None unless they may do so unseen: without unique
+        indexes, and with no other transaction at work there."""
+        guid = leader_guid.decode()
+        try:
+            database, collection = self._find(leader_db.decode(), guid)
+        except ArangoError:
+            return None
+        indexes = collection.info.indexes
+        if self._excluded(guid) or collection.locks or any(i.has_entries for i in indexes):
+            return None
+        return Target(database, collection, collection.name_json, leader_db, leader_guid)
+
+    def riders(self, tick: int) -> dict[bytes, bytes]:
+        """What a commit carries that brings everything up to `tick`."""
+        return {self._state_key: self._moved_to(tick)}
+
+    def passed(self, tick: int, documents: int, markers: int) -> None:
+        """Everything up to `tick` was committed with its `riders`."""
+        self.catch_up(tick)
+        self._is_stored = True
+        self._progress.documents += documents
+        self._progress.events += markers
+
+    # -- one after the other -----------------------------------------------------------------
 
     def apply(self, lines: list[bytes], after: int) -> Steps:
         """Apply lines of an answer that was to begin behind the tick `after`.

@@ -29,6 +29,8 @@ _document_marker = re.compile(
     rb'\{"tick":"([0-9]{1,20})","type":(2300|2302),'
     rb'("db":"([^"\\]*)","cuid":"([^"\\]*)","tid":"([0-9]*)",)"data":(?=\{)'
 ).match
+_COMMIT = b'","type":2201,'
+_commit_in_front = re.compile(rb'\{"tick":"[0-9]{1,20}","type":2201,').match
 _tick_in_front = re.compile(rb'\{"tick":"([0-9]{1,20})"').match
 _is_number = re.compile(r"[0-9]{1,20}").fullmatch
 _is_revision = re.compile(r"[0-9]{1,20}|[-_A-Za-z][-_0-9A-Za-z]{0,10}").fullmatch
@@ -231,6 +233,42 @@ def check_last_tick(lines: list[bytes], tick: int) -> None:
         return
     if not lines or parse_marker(lines[-1]).tick != tick:
         raise NoResponse("no response: the answer lacks its last markers")
+
+
+def tick_in_front(text: bytes, start: int = 0) -> int | None:
+    """The tick of the line at `start`, None for what is no marker as it is usually written."""
+    found = _tick_in_front(text, start)
+    return None if found is None else int(found[1])
+
+
+def first_document(text: bytes, start: int) -> tuple[bytes, bytes] | None:
+    """Database and globallyUniqueId of a document in the line at `start`, or in the next."""
+    found = _document_marker(text, start) or _document_marker(text, text.find(b"\n", start) + 1)
+    return None if found is None else (found[4], found[5])
+
+
+def end_of_whole(text: bytes) -> int:
+    """The position behind the last line that leaves no transaction open, or 0.
+
+    Within a log transactions do not interleave, so that is a document outside of one, or a commit.
+    """
+    last = _document_marker(text, text.rfind(b"\n", 0, -1) + 1)
+    if last is not None and last[6] in (b"", b"0"):
+        return len(text)
+    at = len(text)
+    while (at := text.rfind(_COMMIT, 0, at)) >= 0:
+        if _commit_in_front(text, text.rfind(b"\n", 0, at) + 1) is not None:
+            return text.find(b"\n", at) + 1
+    return 0
+
+
+def end_of_commit(text: bytes) -> int:
+    """The position behind the first marker that ends a transaction, or 0."""
+    at = -1
+    while (at := text.find(_COMMIT, at + 1)) >= 0:
+        if _commit_in_front(text, text.rfind(b"\n", 0, at) + 1) is not None:
+            return text.find(b"\n", at) + 1
+    return 0
 
 
 def parse_marker(line: bytes) -> Marker:

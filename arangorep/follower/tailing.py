@@ -18,13 +18,14 @@ from arangorep.errors import (
     StartTickNotPresent,
 )
 from arangorep.follower.applying import MarkerApplier
+from arangorep.follower.backlog import Backlog
 from arangorep.follower.config import ApplierConfig
 from arangorep.follower.held_batch import HeldBatch
 from arangorep.follower.leader import Leader, LeaderState, TailChunk
 from arangorep.follower.lines import check_last_tick, split_lines
 from arangorep.follower.progress import RUNNING, Progress, TickState
 from arangorep.follower.site import Site
-from arangorep.limits import IDLE_WAIT_S_MAX, IDLE_WAIT_S_MIN
+from arangorep.limits import BACKLOG_IDLE_CYCLES, IDLE_WAIT_S_MAX, IDLE_WAIT_S_MIN
 from arangorep.pacing import drive, give_turn
 
 FASTER_UNTIL = ((60, 10), (30, 6), (15, 2))
@@ -69,6 +70,7 @@ class TailingSyncer:
             is_checked=site.is_checked,
             skips_views=bool(config.restrictCollections),
         )
+        self._backlog = Backlog(site, self._applier, self._apply_text)
         self._failures = 0
         self._idle_cycles = 0
         self._from_tick = 0
@@ -112,6 +114,7 @@ class TailingSyncer:
                     await self._idle()
         finally:
             await _dropped(ahead)
+            await self._backlog.close()
 
     async def _connect(self) -> None:
         """Errors: 500/1404 when the leader is another one than before; those of `fetch_state`."""
@@ -157,6 +160,7 @@ class TailingSyncer:
             raise error
         self._progress.tell(f"{error.message}; trying again")
         # what was fetched but not applied is asked for again
+        await self._backlog.drop()
         self._applier.forget_transactions()
         self._fetch_tick = self._last_scanned = self._ticks.applied
         wait_s = self._config.connectionRetryWaitTime or RETRY_WAIT_S_DEFAULT
@@ -209,27 +213,43 @@ class TailingSyncer:
         """Apply a chunk; returns whether it held markers for us."""
         before = self._progress.events
         started_s = stopwatch_s()
+        if self._backlog.takes(chunk):
+            await self._backlog.add(chunk)
+            self._count_apply(started_s)
+            return True
+        await self._backlog.drain()
         groups = await drive(split_lines(chunk.body))
         if chunk.last_included or groups:
             check_last_tick(groups[-1] if groups else [], chunk.last_included)
-        for lines in groups:
-            async with self._site.write_lock:
-                await drive(self._applier.apply(lines, chunk.asked_from))
-            await give_turn()
+        await self._apply_groups(groups, chunk.asked_from)
         scanned = chunk.last_included or chunk.last_scanned
         if not chunk.check_more:
             scanned = max(scanned, chunk.last_scanned)
         async with self._site.write_lock:
             self._applier.catch_up(min(scanned, chunk.last_tick))
             self._applier.store_ticks()
+        self._count_apply(started_s)
+        return self._progress.events > before
+
+    def _count_apply(self, started_s: float) -> None:
         self._progress.apply_time_s += stopwatch_s() - started_s
         self._progress.applies += 1
-        return self._progress.events > before
+
+    async def _apply_text(self, text: bytes, after: int) -> None:
+        await self._apply_groups(await drive(split_lines(text)), after)
+
+    async def _apply_groups(self, groups: list[list[bytes]], after: int) -> None:
+        for lines in groups:
+            async with self._site.write_lock:
+                await drive(self._applier.apply(lines, after))
+            await give_turn()
 
     # -- waiting ---------------------------------------------------------------------------------
 
     async def _idle(self) -> None:
         self._idle_cycles += 1
+        if self._idle_cycles == BACKLOG_IDLE_CYCLES:
+            await self._backlog.rest()
         await self._site.sleep(idle_wait_s(self._config, self._idle_cycles))
 
     # -- restriction -----------------------------------------------------------------------------

@@ -11,6 +11,8 @@
 |           | `ticks`                      | first tick not promised to memory, 8 bytes         |
 |           | `log-floor`                  | last tick that was pruned, 8 bytes                 |
 |           | `largest`                    | bytes of the largest document ever, 8 bytes        |
+|           | `intake`                     | MessagePack of ranges that files were to fill, see  |
+|           |                              | `intake.py`                                        |
 |           | `trees-valid`                | tick from which a restart replays the log, 8 bytes |
 |           | `database/` id               | MessagePack of `DatabaseInfo`                      |
 |           | `collection/` id             | MessagePack of `CollectionInfo`                    |
@@ -50,6 +52,7 @@ TREE: Final = b"tree/"
 SEGMENT: Final = b"segment/"
 BUILDING: Final = b"building/"
 LOADING: Final = b"loading/"
+INTAKE: Final = b"intake"
 GAP: Final = b"gap/"
 TASK: Final = b"task/"
 APPLIER_CONFIG: Final = b"applier-config/"

@@ -47,7 +47,7 @@ def document_entries(
     ticks: range,
     revisions: Sequence[bytes],
     rows: Sequence[bytes],
-) -> dict[bytes, bytes]:
+) -> tuple[list[bytes], list[bytes]]:
     """Keys and values of the markers (2300) of many new documents.
 
     `line_scope` stands between type and row in the line: `"db":…,"cuid":…,"tid":…,"data":`;
@@ -65,8 +65,12 @@ def document_entries(
         rows,
         repeat(b"}\n"),
     )
-    entries = map(b"".join, zip(*pieces))  # noqa: B905  # repeat() never ends
-    return dict(zip(positions, entries, strict=True))
+    return positions, list(map(b"".join, zip(*pieces)))  # noqa: B905  # repeat() never ends
+
+
+def transaction_line(kind: MarkerType, tick: int, tid: bytes, name_json: bytes) -> bytes:
+    """The marker that begins (2200) or ends (2201) a transaction of a database."""
+    return b'{"tick":"%d","type":%d,"tid":"%b","db":"%b"}\n' % (tick, kind, tid, name_json)
 
 
 @dataclass(slots=True)

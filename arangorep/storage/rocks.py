@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
@@ -362,9 +362,14 @@ def _properties(handle: Rdict, names: Sequence[str]) -> dict[str, int]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def write_sorted(path: Path, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-    """Write a file that `RocksEngine.ingest` takes over. Needs no open store; keys must ascend."""
-    writer = SstFileWriter(_options(Cache(0), MEMTABLE_BYTES[Family.META], bloom=True))
+def write_sorted(
+    path: Path, keys: Iterable[bytes], values: Iterable[bytes], *, bloom: bool = True
+) -> None:
+    """Write a file that `RocksEngine.ingest` takes over. Needs no open store; keys must ascend.
+
+    `bloom` where single keys are looked up.
+    """
+    writer = SstFileWriter(_options(Cache(0), MEMTABLE_BYTES[Family.META], bloom=bloom))
     writer.open(str(path))
     deque(map(writer.__setitem__, keys, values), maxlen=0)
     writer.finish()

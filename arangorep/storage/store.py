@@ -28,7 +28,8 @@ from arangorep.storage.commit import (
     PutView,
 )
 from arangorep.storage.engine import Engine, Family, WriteSet
-from arangorep.storage.log import OperationLog
+from arangorep.storage.intake import Intake, undo_intake
+from arangorep.storage.log import OperationLog, Segment
 from arangorep.storage.recovery import build_tree, load_catalog, recover_trees, tree_slices
 from arangorep.storage.snapshot import Snapshot
 from arangorep.storage.state import CollectionState, Counters
@@ -36,6 +37,9 @@ from arangorep.storage.ticks import TickCounter
 from arangorep.values.revision import REVISION_LOWER_BOUND, HybridLogicalClock
 from arangorep.values.revision_tree import RevisionTree, RevisionTreeError
 from arangorep.values.tree_leaves import U64Array
+
+PreparedCommit = tuple[dict[int, Counters], Segment | None]
+"""What memory takes over: counters of collections by id, the log's open segment."""
 
 FORMAT_VERSION = b"1"
 FIRST_COUNTS = (1 << 19) - 1
@@ -49,6 +53,7 @@ class Store:
         self.engine = engine
         self.clock = clock
         self._check_format(read_only)
+        undo_intake(engine, read_only=read_only)
         self.server_id = int(engine.get(Family.META, keys.SERVER_ID) or b"0")
         self.log = OperationLog(engine, clock.wall_us())
         self.ticks = TickCounter(engine, at_least=self.log.last_tick, read_only=read_only)
@@ -117,6 +122,38 @@ class Store:
 
     def commit(self, commit: Commit) -> None:
         """Write everything the commit holds, or nothing, and take it over into memory."""
+        prepared = self._prepare(commit)
+        self.engine.write(commit.changes)
+        self._written(commit, prepared)
+
+    def announce(self, commit: Commit, intake: Intake) -> PreparedCommit:
+        """Begin a commit that also takes over sorted files, whose rows it does not hold.
+
+        The caller holds the write lock, calls `engine.sync_log`, and then `take_over`, or
+        `withdraw` if it does not come to that.
+        """
+        prepared = self._prepare(commit)
+        self.write_meta({keys.INTAKE: intake.note()})
+        return prepared
+
+    def take_over(self, commit: Commit, intake: Intake, prepared: PreparedCommit) -> None:
+        """End what `announce` began, or undo it and raise. A crash is undone at the next start."""
+        try:
+            for family, path in intake.files.items():
+                self.engine.ingest(family, [path])
+            commit.changes.entries[Family.META][keys.INTAKE] = None
+            self.engine.write(commit.changes)
+        except BaseException:
+            undo_intake(self.engine, read_only=False)
+            raise
+        self._written(commit, prepared)
+
+    def withdraw(self) -> None:
+        """Give up what `announce` began."""
+        self.write_meta({keys.INTAKE: None})
+
+    def _prepare(self, commit: Commit) -> PreparedCommit:
+        """Complete the rows of a commit by those of `meta`."""
         meta = commit.changes.entries[Family.META]
         meta.update(self._riders)
         counters = {
@@ -133,7 +170,11 @@ class Store:
         if commit.last_tick:
             now_us = self.clock.wall_us()
             segment = self.log.append(commit.last_tick, commit.log_bytes, now_us, commit.changes)
-        self.engine.write(commit.changes)
+        return counters, segment
+
+    def _written(self, commit: Commit, prepared: PreparedCommit) -> None:
+        """Take over into memory what is on the disk now."""
+        counters, segment = prepared
         self.unsynced = True
         self._apply_catalog(commit)
         for collection_id, delta in commit.deltas.items():

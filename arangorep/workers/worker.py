@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from arangorep.codec import msgpack
 from arangorep.limits import LOAD_BYTES, WORKER_PATIENCE_S
 from arangorep.workers.program import LENGTH, command_of
+
+Body = Sequence[bytes | memoryview]
 
 
 class Workers:
@@ -17,7 +20,12 @@ class Workers:
     def __init__(self, program: str, count: int) -> None:
         self._workers = [Worker(program) for _ in range(count)]
 
-    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
+    @property
+    def are_ready(self) -> bool:
+        """Whether all have started."""
+        return all(worker.is_ready for worker in self._workers)
+
+    async def run(self, task: dict[str, Any], body: Body) -> dict[str, Any]:
         """One task, by the worker with the fewest waiting."""
         return await min(self._workers, key=lambda worker: worker.waiting).run(task, body)
 
@@ -61,7 +69,7 @@ class Worker:
             await _exchange(process, {}, [])
             self._process = process
 
-    async def run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
+    async def run(self, task: dict[str, Any], body: Body) -> dict[str, Any]:
         """One task. The answer is empty, or has `error`, when the worker could not do it.
 
         A cancel does not reach the task that has begun: its answer would be taken for the next's.
@@ -72,7 +80,7 @@ class Worker:
         running.add_done_callback(self._running.discard)
         return await asyncio.shield(running)
 
-    async def _run(self, task: dict[str, Any], body: list[bytes]) -> dict[str, Any]:
+    async def _run(self, task: dict[str, Any], body: Body) -> dict[str, Any]:
         try:
             async with self._turn:
                 await asyncio.shield(self._starting)
@@ -111,7 +119,7 @@ async def _spawn(program: str) -> asyncio.subprocess.Process:
 
 
 async def _exchange(
-    process: asyncio.subprocess.Process, task: dict[str, Any], body: list[bytes]
+    process: asyncio.subprocess.Process, task: dict[str, Any], body: Body
 ) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None

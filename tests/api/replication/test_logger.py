@@ -41,7 +41,7 @@ def test_the_state_of_the_logger(timed: TimedServer) -> None:
             "version": api.get("/_api/version").json()["version"],
             "serverId": api.get("/_api/replication/server-id").json()["serverId"],
             "engine": "rocksdb",
-            "features": ["revision-blocks", "dump-from"],
+            "features": ["revision-differences", "dump-from"],
         },
         "clients": [],
     }

@@ -24,7 +24,7 @@ from arangorep.data.transactions import Transaction
 from arangorep.errors import InvalidResponse
 from arangorep.storage.catalog import Collection
 from arangorep.storage.integrity import findings
-from arangorep.storage.rows import build_row
+from arangorep.storage.rows import build_row, row_key
 from arangorep.storage.store import Store
 from arangorep.values.revision import revision_text
 
@@ -170,13 +170,75 @@ def test_a_removal_carries_its_revision(store: Store, collection: Collection) ->
     assert content(store, collection) == {}
 
 
-def test_removing_by_revision(store: Store, collection: Collection) -> None:
-    put_all(store, collection, *((f"k{n}", BASE + n, {}) for n in range(1, 6)))
+def remove_revisions(store: Store, collection: Collection, *pairs: tuple[int, str]) -> int:
+    """In one transaction; returns how many were there."""
     transaction = Transaction(store, system(store), grouped=False)
     writer = ReplicaWriter(transaction, collection)
-    assert writer.remove_revisions([BASE + 2, BASE + 4, BASE + 4, BASE + 99]) == 2
+    revisions, keys = [r for r, _ in pairs], [key.encode() for _, key in pairs]
+    gone = writer.remove_revisions(revisions, keys)
     transaction.commit()
+    return gone
+
+
+def test_removing_by_revision(store: Store, collection: Collection) -> None:
+    put_all(store, collection, *((f"k{n}", BASE + n, {}) for n in range(1, 6)))
+    pairs = (BASE + 2, "k2"), (BASE + 4, "k4"), (BASE + 4, "k4"), (BASE + 99, "k99")
+    before = store.log.last_tick
+    assert remove_revisions(store, collection, *pairs) == 2
     assert sorted(content(store, collection)) == ["k1", "k3", "k5"]
+    assert [(m["type"], m["data"]["_key"]) for m in markers(store, before)] == [
+        (2302, "k2"),
+        (2302, "k4"),
+    ]
+    assert remove_revisions(store, collection, *pairs) == 0
+    assert remove_revisions(store, collection) == 0
+
+
+def test_a_document_that_has_changed_since_is_left_alone(
+    store: Store, collection: Collection
+) -> None:
+    """Its key was looked up when it still had the revision that is to go."""
+    put_all(store, collection, ("a", BASE + 1, {"n": 1}), ("b", BASE + 2, {"n": 2}))
+    put_all(store, collection, ("a", BASE + 9, {"n": 9}))
+    before = store.log.last_tick
+    assert remove_revisions(store, collection, (BASE + 1, "a")) == 0
+    assert content(store, collection) == {"a": (BASE + 9, 9), "b": (BASE + 2, 2)}
+    assert markers(store, before) == []
+    assert remove_revisions(store, collection, (BASE + 1, "a"), (BASE + 9, "a")) == 1
+    assert content(store, collection) == {"b": (BASE + 2, 2)}
+
+
+def test_a_document_that_changes_in_the_same_transaction_is_left_alone(
+    store: Store, collection: Collection
+) -> None:
+    put_all(store, collection, ("a", BASE + 1, {"n": 1}))
+    transaction = Transaction(store, system(store), grouped=False)
+    writer = ReplicaWriter(transaction, collection)
+    writer.put(b"a", BASE + 2, row(collection, "a", BASE + 2, n=2))
+    assert writer.remove_revisions([BASE + 1], [b"a"]) == 0
+    transaction.commit()
+    assert content(store, collection) == {"a": (BASE + 2, 2)}
+
+
+def test_a_revision_of_another_key_is_left_alone(store: Store, collection: Collection) -> None:
+    put_all(store, collection, ("a", BASE + 1, {"n": 1}), ("b", BASE + 2, {"n": 2}))
+    assert remove_revisions(store, collection, (BASE + 1, "b"), (BASE + 2, "a")) == 0
+    assert len(content(store, collection)) == 2
+
+
+def test_an_empty_key_does_nothing(store: Store, collection: Collection) -> None:
+    put_all(store, collection, ("a", BASE + 1, {"n": 1}))
+    before = store.log.last_tick
+    assert remove_revisions(store, collection, (BASE + 1, ""), (0, ""), (BASE + 5, "")) == 0
+    assert content(store, collection) == {"a": (BASE + 1, 1)}
+    assert markers(store, before) == []
+
+
+def test_every_revision_needs_its_key(store: Store, collection: Collection) -> None:
+    put_all(store, collection, ("a", BASE + 1, {}))
+    writer = ReplicaWriter(Transaction(store, system(store), grouped=False), collection)
+    with pytest.raises(ValueError, match="shorter"):
+        writer.remove_revisions([BASE + 1], [])
 
 
 # -- in the way ----------------------------------------------------------------------------------
@@ -219,6 +281,10 @@ steps = st.one_of(
     st.tuples(st.just("put"), st.lists(documents, min_size=1, max_size=5)),
     st.tuples(st.just("remove"), st.sampled_from(KEYS)),
     st.tuples(st.just("remove_revisions"), st.lists(st.integers(1, 12), max_size=3)),
+    st.tuples(
+        st.just("remove_pairs"),
+        st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["", *KEYS])), max_size=3),
+    ),
 )
 transactions = st.lists(st.lists(steps, min_size=1, max_size=4), min_size=1, max_size=5)
 
@@ -245,12 +311,23 @@ class Model:
                 return sum(self.put(key, BASE + r, n) for key, r, n in found)
             case "remove", key:
                 return int(self.documents.pop(key, None) is not None)
-            case _, revisions:
+            case "remove_revisions", revisions:
                 wanted = {BASE + r for r in revisions}
-                gone = [k for k, (r, _) in self.documents.items() if r in wanted]
-                for key in gone:
-                    del self.documents[key]
-                return len(gone)
+                return self.drop([k for k, (r, _) in self.documents.items() if r in wanted])
+            case _, pairs:
+                wanted = {(BASE + r, key) for r, key in pairs}
+                return self.drop([k for k, (r, _) in self.documents.items() if (r, k) in wanted])
+
+    def drop(self, keys: list[str]) -> int:
+        for key in keys:
+            del self.documents[key]
+        return len(keys)
+
+
+def key_of(writer: ReplicaWriter, revision: int) -> bytes:
+    """What whoever removes a revision has to look up."""
+    inner = writer._writer
+    return row_key(inner.row(revision)) if inner.has_revision(revision) else b""
 
 
 def apply(writer: ReplicaWriter, collection: Collection, step: Step, *, singly: bool) -> int:
@@ -264,8 +341,12 @@ def apply(writer: ReplicaWriter, collection: Collection, step: Step, *, singly: 
             return writer.put_all(names, revisions, rows)
         case "remove", key:
             return int(writer.remove(key.encode()))
-        case _, revisions:
-            return writer.remove_revisions([BASE + r for r in revisions])
+        case "remove_revisions", found:
+            revisions = [BASE + r for r in found]
+            return writer.remove_revisions(revisions, [key_of(writer, r) for r in revisions])
+        case _, pairs:
+            revisions = [BASE + r for r, _ in pairs]
+            return writer.remove_revisions(revisions, [key.encode() for _, key in pairs])
 
 
 @given(log=transactions, unique=st.booleans(), grouped=st.booleans(), singly=st.booleans())
@@ -310,11 +391,9 @@ def test_any_history_converges_to_the_leaders_state(
             apply(writer, collection, step, singly=False)
         transaction.commit()
     leader = {key: (BASE + 50 + at, n) for at, (key, n) in enumerate(final.items())}
-    surplus = [r for key, (r, _) in content(store, collection).items() if key not in final]
-    transaction = Transaction(store, system(store), grouped=False)
-    writer = ReplicaWriter(transaction, collection)
-    assert writer.remove_revisions(surplus) == len(surplus)
-    transaction.commit()
+    here = content(store, collection)
+    surplus = [(r, key) for key, (r, _) in here.items() if key not in final]
+    assert remove_revisions(store, collection, *surplus) == len(surplus)
     wanted = [(key, revision, {"n": n}) for key, (revision, n) in leader.items()]
     order.shuffle(wanted)
     for _ in range(2):
