@@ -312,14 +312,20 @@ LOAD_PIECES_IN_FLIGHT: Final = 2
 """Pieces that a worker has or waits to be taken over."""
 
 BACKLOG_BYTES_MIN: Final = 1024 * 1024
-"""Chunks of a tail from which on a follower that is behind lets workers prepare them."""
+BACKLOG_TICKS_MIN: Final = 100_000
+"""A follower that is so far behind lets workers prepare chunks of so many bytes."""
+
+BACKLOG_PIECE_BYTES: Final = 1024 * 1024
+"""Bytes that a worker prepares at once."""
 
 BACKLOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """Larger transactions are gathered by the applier alone."""
 
-BACKLOG_PIECES_IN_FLIGHT: Final = 3
+BACKLOG_PIECES_IN_FLIGHT: Final = 5
 BACKLOG_CHUNKS_BETWEEN_TRIES: Final = 8
-"""Chunks that are applied the usual way after one that could not be prepared."""
+BACKLOG_PATIENCE_MAX: Final = 64
+"""Chunks that are applied the usual way after one that could not be prepared, and by how much
+more they become while that goes on."""
 
 BACKLOG_IDLE_CYCLES: Final = 5
 """Answers in a row without anything new after which the workers end."""

@@ -99,8 +99,8 @@ def revisions_of(value: object) -> list[int]:
         quick = decode_many([text.encode() for text in value])
     except AttributeError:
         quick = None
-    found = (
-        quick
+    found: list[int] = (
+        quick.tolist()
         if quick is not None
         else [decode_hlc(text) if isinstance(text, str) else REVISION_MAX for text in value]
     )

@@ -30,8 +30,10 @@ from arangorep.errors import (
     DatabaseNameInvalid,
     IndexNotFound,
     InvalidResponse,
+    StartTickNotPresent,
     UnexpectedMarker,
     UnexpectedTransaction,
+    UniqueConstraintViolated,
 )
 from arangorep.follower.lines import (
     Marker,
@@ -372,8 +374,7 @@ class MarkerApplier:
                 database, collection = self._find(marker.database, marker.guid)
                 truncate_collection(store, database, collection)
             case MarkerType.INDEX_CREATE:
-                database, collection = self._find(marker.database, marker.guid)
-                yield from restore_index(store, database, collection, marker.data)
+                yield from self._create_index(marker)
             case MarkerType.INDEX_DROP:
                 self._drop_index(marker)
             case MarkerType.VIEW_CREATE:
@@ -418,6 +419,20 @@ class MarkerApplier:
                 return
             raise
         restore_properties(self._store, database, collection, marker.data)
+
+    def _create_index(self, marker: Marker) -> Steps:
+        """Errors also: 500/1414 where the documents are from a later batch than the index."""
+        database, collection = self._find(marker.database, marker.guid)
+        try:
+            yield from restore_index(self._store, database, collection, marker.data)
+        except UniqueConstraintViolated as error:
+            if marker.tick > self._ticks.settled:
+                raise
+            # what broke its rule came after it, so the log cannot be replayed from here
+            raise StartTickNotPresent(
+                f"start tick not present: documents here are newer than a unique index of "
+                f"{collection.info.name} that the log tells of: {error.message}"
+            ) from None
 
     def _drop_index(self, marker: Marker) -> None:
         handle = marker.data.get("id")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from arangorep.follower.applying import MarkerApplier, Target
 from arangorep.follower.leader import TailChunk
 from arangorep.follower.lines import (
     check_last_tick,
+    count_lines,
     end_of_commit,
     end_of_whole,
     first_document,
@@ -31,12 +32,13 @@ from arangorep.limits import (
     BACKLOG_BYTES_MAX,
     BACKLOG_BYTES_MIN,
     BACKLOG_CHUNKS_BETWEEN_TRIES,
+    BACKLOG_PATIENCE_MAX,
+    BACKLOG_PIECE_BYTES,
     BACKLOG_PIECES_IN_FLIGHT,
-    LOAD_BYTES,
+    BACKLOG_TICKS_MIN,
     LOAD_WORKERS,
 )
 from arangorep.pacing import ended, in_thread
-from arangorep.storage.catalog import Collection
 from arangorep.storage.commit import Commit
 from arangorep.storage.engine import Family
 from arangorep.storage.intake import Intake, Ranges
@@ -47,7 +49,6 @@ from arangorep.workers.worker import Workers
 log = logging.getLogger("arangorep.follower")
 
 PROGRAM = "arangorep.follower.backlog_worker"
-NEWLINE = ord("\n")
 FAMILIES = (Family.DOCUMENTS, Family.PRIMARY, Family.LOG)
 Apply = Callable[[bytes, int], Awaitable[None]]
 """Applies lines the usual way; the number is the tick that they lie behind."""
@@ -72,7 +73,7 @@ class Part:
     @property
     def lines(self) -> int:
         """How many there are."""
-        return int(np.count_nonzero(np.frombuffer(self.view, np.uint8) == NEWLINE))
+        return count_lines(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Backlog:
         """What comes behind that."""
         self._flying: deque[Flight] = deque()
         self._pause = 0
+        """Chunks that go the usual way before the next try."""
+        self._patience = 1
         self._number = 0
 
     def takes(self, chunk: TailChunk) -> bool:
@@ -113,14 +116,12 @@ class Backlog:
             return False
         if self._whole or self._rest or self._flying:
             return True
-        if len(chunk.body) < BACKLOG_BYTES_MIN:
-            return False
-        if self._workers is None:
-            self._workers = Workers(PROGRAM, LOAD_WORKERS)
         if self._pause:
             self._pause -= 1
             return False
-        return self._workers.are_ready
+        # processes take as long to start as some ten thousand markers to apply
+        is_far_behind = chunk.last_tick - chunk.last_included >= BACKLOG_TICKS_MIN
+        return len(chunk.body) >= BACKLOG_BYTES_MIN and (is_far_behind or self._workers is not None)
 
     async def add(self, chunk: TailChunk) -> None:
         """Send on what is whole; returns when there is room for more.
@@ -139,14 +140,17 @@ class Backlog:
             self._rest, begin = [], end
         if begin < len(text):
             self._rest.append(Part(text, begin, len(text)))
-        if sum(map(len, self._whole)) >= LOAD_BYTES:
+        if sum(map(len, self._whole)) >= BACKLOG_PIECE_BYTES:
             parts, self._whole = self._whole, []
             await self._submit(parts)
-        if sum(map(len, self._rest)) > BACKLOG_BYTES_MAX:
-            await self.drain()  # a transaction too large to be gathered twice
+        if self._pause or sum(map(len, self._rest)) > BACKLOG_BYTES_MAX:
+            await self.drain()  # nothing for workers, or a transaction too large to be kept here
 
     async def drain(self) -> None:
         """Take over everything, and apply what is left of it."""
+        if sum(map(len, self._whole)) >= BACKLOG_BYTES_MIN and not self._pause:
+            parts, self._whole = self._whole, []
+            await self._submit(parts)
         while self._flying:
             await self._take_one()
         parts = self._whole + self._rest
@@ -191,7 +195,8 @@ class Backlog:
             await self._apply_parts(parts)
             return
         assert self._directory is not None
-        assert self._workers is not None
+        if self._workers is None:
+            self._workers = Workers(PROGRAM, LOAD_WORKERS)
         self._number += 1
         stem = f"{target.collection.info.id}-log-{self._number}"
         files = {family: self._directory / f"{stem}.{family.value}" for family in FAMILIES}
@@ -228,39 +233,46 @@ class Backlog:
         }
 
     async def _take_one(self) -> None:
-        """Take over the oldest piece, or apply it the usual way."""
+        """Take over the oldest piece, and what else is ready; or apply it the usual way."""
         flight = self._flying[0]
         answer = await asyncio.shield(flight.answer)
         if "error" in answer:
             log.warning("applying a backlog: %s", answer["error"])
         async with self._site.write_lock:
-            is_taken = "revisions" in answer and await self._take_over(flight, answer)
-        self._flying.popleft()
+            pieces = _ready(self._flying)
+            is_taken = await self._take_over(pieces)
         if is_taken:
+            self._patience = 1
+            for _ in pieces:
+                self._flying.popleft()
             return
+        self._flying.popleft()
         _unlink(flight)
-        self._pause = BACKLOG_CHUNKS_BETWEEN_TRIES
+        self._pause = self._patience * BACKLOG_CHUNKS_BETWEEN_TRIES
+        self._patience = min(2 * self._patience, BACKLOG_PATIENCE_MAX)
         await self._apply_parts(flight.parts)
         while self._flying:  # their ticks are older now than those of what was just applied
             await self._take_one()
 
-    async def _take_over(self, flight: Flight, answer: dict[str, Any]) -> bool:
-        """False, and nothing has happened, when it does not fit what is here by now."""
-        store, collection = self._site.store, flight.target.collection
-        revisions = np.frombuffer(answer["revisions"], dtype=">u8").astype(np.uint64)
-        is_same = self._target_of(flight.parts) == flight.target
-        if not is_same or not self._fits(flight, revisions, answer):
+    async def _take_over(self, pieces: list[Piece]) -> bool:
+        """False, and nothing has happened, when they do not fit what is here by now."""
+        if not pieces or not self._fits(pieces):
             return False
-        last = int(revisions[-1])
+        store, collection = self._site.store, pieces[0].flight.target.collection
         commit = Commit()
-        commit.last_tick, commit.log_bytes = flight.ticks[-1], answer["log_bytes"]
         delta = commit.delta(collection.info.id)
-        delta.blocks.append(revisions)
-        delta.revision, delta.largest_bytes = last, answer["largest"]
-        delta.last_value = max(answer["last_value"], collection.state.counters.last_value)
-        store.observe_revision(last)
-        intake = Intake(flight.files, _ranges(flight, revisions, answer))
-        with store.riding(self._applier.riders(answer["tick"])):
+        delta.last_value = collection.state.counters.last_value
+        for piece in pieces:
+            commit.last_tick = piece.flight.ticks[-1]
+            commit.log_bytes += piece.answer["log_bytes"]
+            delta.blocks.append(piece.revisions)
+            delta.largest_bytes = max(delta.largest_bytes, piece.answer["largest"])
+            delta.last_value = max(delta.last_value, piece.answer["last_value"])
+        delta.revision = pieces[-1].last_revision
+        store.observe_revision(delta.revision)
+        tick = pieces[-1].answer["tick"]
+        intake = _intake(pieces)
+        with store.riding(self._applier.riders(tick)):
             prepared = store.announce(commit, intake)
         try:
             # files are durable by themselves: the note about them must be so before
@@ -269,35 +281,82 @@ class Backlog:
             store.withdraw()
             raise
         store.take_over(commit, intake, prepared)
-        self._applier.passed(answer["tick"], len(revisions), len(flight.ticks))
+        markers = sum(len(piece.flight.ticks) for piece in pieces)
+        self._applier.passed(tick, delta.documents, markers)
         return True
 
-    def _fits(self, flight: Flight, revisions: U64Array, answer: dict[str, Any]) -> bool:
-        """Whether its ticks and documents come behind all others, and its keys are free."""
-        store, collection = self._site.store, flight.target.collection
-        first, last = int(revisions[0]), int(revisions[-1])
-        state = collection.state
+    def _fits(self, pieces: list[Piece]) -> bool:
+        """Whether ticks and documents come behind all others, and the keys are free."""
+        store, flight = self._site.store, pieces[0].flight
+        state, first = flight.target.collection.state, pieces[0].first_revision
+        if self._target_of(flight.parts) != flight.target:
+            return False
         if store.log.last_tick >= flight.ticks.start or first <= state.counters.revision:
             return False
         cursor = store.engine.cursor(Family.PRIMARY)
-        others = cursor.keys(*_range(collection, answer["first"], answer["last"]), 1)
+        others = cursor.keys(*_ranges(pieces)[Family.PRIMARY], 1)
         cursor.close()
-        return not others and state.tree.accepts(first, last)
+        return not others and state.tree.accepts(first, pieces[-1].last_revision)
 
 
-def _ranges(flight: Flight, revisions: U64Array, answer: dict[str, Any]) -> Ranges:
-    """The keys of all three files: there are no others between them."""
-    collection, ticks = flight.target.collection, flight.ticks
-    first, last = u64(int(revisions[0])), u64(int(revisions[-1]))
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lines whose files are written."""
+
+    flight: Flight
+    answer: dict[str, Any]
+    revisions: U64Array
+
+    @property
+    def first_revision(self) -> int:
+        """Of its documents."""
+        return int(self.revisions[0])
+
+    @property
+    def last_revision(self) -> int:
+        """Of its documents."""
+        return int(self.revisions[-1])
+
+    def follows(self, other: Piece) -> bool:
+        """Whether all in it comes behind all in the other one."""
+        return (
+            self.flight.target == other.flight.target
+            and self.first_revision > other.last_revision
+            and self.answer["first"] > other.answer["last"]
+        )
+
+
+def _ready(flights: Iterable[Flight]) -> list[Piece]:
+    """The oldest pieces that are prepared and can be taken over together."""
+    pieces: list[Piece] = []
+    for flight in flights:
+        answer = flight.answer.result() if flight.answer.done() else {}
+        if "revisions" not in answer:
+            break
+        revisions = np.frombuffer(answer["revisions"], dtype=">u8").astype(np.uint64)
+        piece = Piece(flight, answer, revisions)
+        if pieces and not piece.follows(pieces[-1]):
+            break
+        pieces.append(piece)
+    return pieces
+
+
+def _intake(pieces: list[Piece]) -> Intake:
+    files = {family: [piece.flight.files[family] for piece in pieces] for family in FAMILIES}
+    return Intake(files, _ranges(pieces))
+
+
+def _ranges(pieces: list[Piece]) -> Ranges:
+    """Of the keys in the files of all three families: there are no others between them."""
+    first, last = pieces[0], pieces[-1]
+    prefix = first.flight.target.collection.prefix
+    stamps = u64(first.first_revision), u64(last.last_revision) + b"\0"
+    names = first.answer["first"], last.answer["last"] + b"\0"
     return {
-        Family.DOCUMENTS: _range(collection, first, last),
-        Family.PRIMARY: _range(collection, answer["first"], answer["last"]),
-        Family.LOG: (u64(ticks.start), u64(ticks.stop)),
+        Family.DOCUMENTS: (prefix + stamps[0], prefix + stamps[1]),
+        Family.PRIMARY: (prefix + names[0], prefix + names[1]),
+        Family.LOG: (u64(first.flight.ticks.start), u64(last.flight.ticks.stop)),
     }
-
-
-def _range(collection: Collection, first: bytes, last: bytes) -> tuple[bytes, bytes]:
-    return collection.prefix + first, collection.prefix + last + b"\0"
 
 
 def _unlink(flight: Flight) -> None:

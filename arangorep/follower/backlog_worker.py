@@ -15,22 +15,19 @@ from typing import Any
 import numpy as np
 
 from arangorep.codec.json import loads
-from arangorep.follower.lines import Marker, parse_marker
+from arangorep.follower.lines import Marker, count_lines, front_pattern, parse_marker
 from arangorep.storage.keys import pack_many, u64
 from arangorep.storage.log import document_entries, pack_header, transaction_line
 from arangorep.storage.rocks import write_sorted
 from arangorep.values.key_generator import KeyOptions, track_all
 from arangorep.values.marker import MarkerType
-from arangorep.values.names import KEY_PATTERN
 from arangorep.values.revision import REVISION_MAX, decode_many
 from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.program import answer_tasks
 
 DOCUMENT = (
     rb'^\{"tick":"([0-9]{1,20})","type":2300,"db":"%b","cuid":"%b","tid":"([0-9]*)","data":'
-    rb'(\{"_key":"(' + KEY_PATTERN.encode().replace(b"%", b"%%") + rb'+)","_id":"%b/\4",'
-    rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
-    rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"[,}].*)\}$'
+    rb"(%b.*\})\}$"
 )
 """The line of a document; groups are tick, transaction, row, key and revision."""
 
@@ -57,8 +54,9 @@ class Piece:
 
     def __init__(self, task: dict[str, Any]) -> None:
         self._task = task
-        scope = tuple(map(re.escape, (task["db"], task["guid"], task["name"])))
-        self._documents = re.compile(DOCUMENT % scope, re.MULTILINE).findall
+        scope = re.escape(task["db"]), re.escape(task["guid"])
+        pattern = DOCUMENT % (*scope, front_pattern(task["name"], 4))
+        self._documents = re.compile(pattern, re.MULTILINE).findall
         self._own_tid = b"0"
         self._tick = task["tick"]
         """Of the next marker here."""
@@ -68,7 +66,9 @@ class Piece:
         self.entries: list[bytes] = []
         self.rows: list[bytes] = []
         self.names: list[bytes] = []
-        self.texts: list[bytes] = []
+        self.revisions: list[U64Array] = []
+        self.stamps: list[bytes] = []
+        """The same, packed."""
 
     def read(self, text: bytes) -> None:
         """Errors: `NotPlain`."""
@@ -103,7 +103,7 @@ class Piece:
         if not text:
             return
         found = self._documents(text)
-        if len(found) != text.count(b"\n"):
+        if len(found) != count_lines(text):
             raise NotPlain("something else than documents of one collection")
         ticks, tids, rows, names, texts = zip(*found, strict=True)
         if set(tids) != {tid or b"0"}:
@@ -116,14 +116,18 @@ class Piece:
         self._write(rows, texts, self._own_tid if tid else b"0")
         self.rows += rows
         self.names += names
-        self.texts += texts
 
     def _write(self, rows: Sequence[bytes], texts: Sequence[bytes], own_tid: bytes) -> None:
         task = self._task
         scope = b'"db":"%b","cuid":"%b","tid":"%b","data":'
         scope %= (task["own_db"], task["own_guid"], own_tid)
         ticks = range(self._tick, self._tick + len(rows))
-        stamps = pack_many(_decoded(texts))
+        revisions = decode_many(texts)
+        if revisions is None:
+            raise NotPlain("a revision of another form")
+        stamps = pack_many(revisions)
+        self.revisions.append(revisions)
+        self.stamps += stamps
         place = task["database"], task["collection"]
         positions, entries = document_entries(*place, scope, ticks, stamps, rows)
         self.positions += positions
@@ -137,13 +141,6 @@ class Piece:
         self.last_tick = tick
 
 
-def _decoded(texts: Sequence[bytes]) -> U64Array:
-    revisions = decode_many(texts)
-    if revisions is None:
-        raise NotPlain("a revision of another form")
-    return np.array(revisions, dtype=np.uint64)
-
-
 def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     """Write three files: documents by revision, revisions by key, markers by tick.
 
@@ -152,10 +149,12 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     piece = Piece(task)
     try:
         piece.read(body)
-        revisions = _decoded(piece.texts)
     except NotPlain:
         return {}
-    if not len(revisions) or (revisions[1:] <= revisions[:-1]).any():
+    if not piece.rows:
+        return {}
+    revisions = np.concatenate(piece.revisions)
+    if (revisions[1:] <= revisions[:-1]).any():
         return {}
     if int(revisions[-1]) == REVISION_MAX:
         return {}
@@ -163,7 +162,7 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
         for row in piece.rows:
             loads(row)
     files = {name: Path(path) for name, path in task["files"].items()}
-    prefix, names, stamps = task["prefix"], piece.names, pack_many(revisions)
+    prefix, names, stamps = task["prefix"], piece.names, piece.stamps
     write_sorted(files["documents"], [prefix + stamp for stamp in stamps], piece.rows)
     if not all(map(bytes.__lt__, names, names[1:])):
         order = sorted(range(len(names)), key=names.__getitem__)

@@ -154,7 +154,7 @@ class RevisionSync:
 
     def _ask_differences(self, piece: Piece) -> asyncio.Task[Differences]:
         work = self._leader.differences(
-            self._batch, self._guid, piece.question, is_whole=self._is_whole
+            self._batch, self._guid, piece.question, is_whole=self._is_whole and bool(piece.rest)
         )
         return asyncio.create_task(work)
 
@@ -297,15 +297,17 @@ def _piece_of(
 ) -> Generator[None, None, Piece]:
     """The next `room` revisions of some ranges, in blocks of `size`."""
     parts: list[tuple[Range, U64Array]] = []
-    rest = ranges
-    while rest and room:
-        (low, high), rest = rest[0], rest[1:]
+    cut: list[Range] = []
+    for low, high in ranges:
         found = yield from read(low, high, room)
         room -= len(found)
         if not room and int(found[-1]) < high:
-            rest = [(int(found[-1]) + 1, high), *rest]
+            cut.append((int(found[-1]) + 1, high))
             high = int(found[-1])
         parts.append(((low, high), found))
+        if not room:
+            break
+    rest = cut + ranges[len(parts) :]
     question = question_about(parts, size)
     return Piece(np.concatenate([found for _, found in parts]), question, rest)
 

@@ -354,7 +354,7 @@ class Leader:
     ) -> Differences:
         """Where revisions differ from ours (an extension, feature `revision-differences`).
 
-        `is_whole`: this is one of many questions, which are about most of the collection.
+        `is_whole`: the questions are about most of the collection, and more of them follow.
         """
         response = await self._call(
             "PUT",

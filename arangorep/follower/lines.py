@@ -8,11 +8,13 @@ JSON, only at both ends. Source: follower 3.2, 3.3, 6.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
+
+import numpy as np
 
 from arangorep.codec.json import dumps, json_text, loads
 from arangorep.errors import InvalidResponse, NoResponse
@@ -20,6 +22,9 @@ from arangorep.limits import APPLY_BYTES_PER_SLICE
 from arangorep.storage.rows import build_row
 from arangorep.values.names import KEY_PATTERN, is_key
 from arangorep.values.revision import REVISION_MAX, decode_many, parse_revision
+from arangorep.values.tree_leaves import U64Array
+
+NEWLINE = ord("\n")
 
 _front = re.compile(
     rb'\{"_key":"(' + KEY_PATTERN.encode() + rb')","_id":"([^"/]*)/\1",'
@@ -81,15 +86,49 @@ def cut_documents(lines: list[bytes], name_json: bytes, *, is_checked: bool = Fa
     return _cut_plain(lines, name_json) or _cut_each(lines, name_json)
 
 
+def front_pattern(name_json: bytes, key_group: int) -> bytes:
+    """The front of a row as this server writes it; its two groups are key and revision."""
+    key = rb'\{"_key":"(' + KEY_PATTERN.encode() + rb'+)",'
+    identity = rb'"_id":"' + re.escape(name_json) + rb"/\%d" % key_group + rb'",'
+    return (
+        key
+        + identity
+        + (
+            rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
+            # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
+            rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"(?=[,}])'
+        )
+    )
+
+
 @lru_cache(maxsize=1024)
 def _front_of(name_json: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
-    """Matches the front of a row as this server writes it; groups are key and revision."""
-    return re.compile(
-        rb'\{"_key":"(' + KEY_PATTERN.encode() + rb'+)","_id":"' + re.escape(name_json) + rb'/\1",'
-        rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
-        # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
-        rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"[,}]'
-    ).match
+    return re.compile(front_pattern(name_json, 1)).match
+
+
+@lru_cache(maxsize=64)
+def _rows_of(name_json: bytes) -> Callable[[bytes], list[tuple[bytes, bytes, bytes]]]:
+    return re.compile(rb"^(" + front_pattern(name_json, 2) + rb".*\})$", re.MULTILINE).findall
+
+
+def cut_plain(
+    body: bytes, name_json: bytes
+) -> tuple[Sequence[bytes], Sequence[bytes], U64Array] | None:
+    """Rows, keys and revisions of whole lines; None unless every one is written as usual.
+
+    Half the price of lines cut before; for processes that have all of them at once.
+    """
+    found = _rows_of(name_json)(body)
+    if not found or len(found) != count_lines(body):
+        return None
+    rows, names, texts = zip(*found, strict=True)
+    revisions = decode_many(texts)
+    return None if revisions is None else (rows, names, revisions)
+
+
+def count_lines(body: bytes | memoryview) -> int:
+    """How many lines there are."""
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == NEWLINE))
 
 
 def _cut_plain(lines: list[bytes], name_json: bytes) -> Documents | None:
@@ -99,9 +138,9 @@ def _cut_plain(lines: list[bytes], name_json: bytes) -> Documents | None:
         return None
     names, texts = zip(*[match.groups() for match in matches if match is not None], strict=True)
     revisions = decode_many(texts)
-    if revisions is None or REVISION_MAX in revisions:
+    if revisions is None or int(revisions.max()) == REVISION_MAX:
         return None
-    return Documents(list(names), revisions, lines)
+    return Documents(list(names), revisions.tolist(), lines)
 
 
 def _cut_each(lines: list[bytes], name_json: bytes) -> Documents:

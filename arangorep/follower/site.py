@@ -20,7 +20,7 @@ from arangorep.errors import CollectionNotFound, DatabaseNotFound
 from arangorep.follower.leader import Sleep
 from arangorep.follower.lines import cut_documents, from_values, split_lines
 from arangorep.limits import APPLY_ROWS_PER_COMMIT, REMOVALS_PER_COMMIT, SCATTERED_ROWS_PER_READ
-from arangorep.pacing import drive, give_turn, in_thread
+from arangorep.pacing import drive, ended, give_turn, in_thread
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Family
 from arangorep.storage.rows import row_key
@@ -104,10 +104,15 @@ class Site:
         names = [collection.prefix + revision.to_bytes(8, "big") for revision in revisions]
         size = min(rows_limit(collection.state.counters.largest_bytes), SCATTERED_ROWS_PER_READ)
         reads = [
-            in_thread(partial(_keys_of, self.store, names[start : start + size]))
-            for start in range(0, len(names), size)
+            asyncio.create_task(in_thread(partial(_keys_of, self.store, names[at : at + size])))
+            for at in range(0, len(names), size)
         ]
-        return list(chain.from_iterable(await asyncio.gather(*reads)))
+        try:
+            return list(chain.from_iterable(await asyncio.gather(*reads)))
+        finally:  # whatever happened: nobody reads on while the store is closed
+            for read in reads:
+                read.cancel()
+            await ended(*reads)
 
     async def remove_revisions(
         self, database_id: int, guid: str, revisions: Sequence[int], keys: Sequence[bytes]

@@ -170,7 +170,7 @@ def _join_enveloped(gap: int | None, block: list[bytes]) -> bytes:
     if ticks is None:
         return b"".join([_envelope(row) for row in block])
     names = [row[KEY_AT:end] for row, end in zip(block, ends, strict=True)]
-    fields = chain.from_iterable(zip(ticks, names, texts, block, strict=True))
+    fields = chain.from_iterable(zip(ticks.tolist(), names, texts, block, strict=True))
     return ENVELOPE * len(block) % tuple(fields)
 
 

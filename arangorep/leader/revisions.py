@@ -73,9 +73,9 @@ def differing_revisions(
     """What is in the blocks that are others here (`protocol.differences`).
 
     The ranges are looked at up to where `REVISIONS_COMPARED_MAX` revisions have been seen.
-    `is_whole`: this is one of many questions, which are about most of the collection.
+    `is_whole`: the questions are about most of the collection, and more of them follow.
     """
-    listed = (yield from _listed(batch, collection)) if is_whole else None
+    listed = yield from _listed(batch, collection, is_whole=is_whole)
     found: list[U64Array] = []
     upto, room = question.end, REVISIONS_COMPARED_MAX
     for low, high in question.ranges:
@@ -90,21 +90,26 @@ def differing_revisions(
             upto = int(found[-1][-1])
             break
         yield
-    if listed is None or not len(listed) or upto >= listed[-1]:
-        batch.listed = None
     here = np.concatenate(found)
     is_other = question.differing(here)
     return Differences(upto, is_other, question.within(here, is_other))
 
 
-def _listed(batch: Batch, collection: Collection) -> Generator[None, None, U64Array | None]:
-    """All revisions, kept until the last question; None where there is no quick way."""
-    if batch.listed is None or batch.listed[0] != collection.info.id:
-        work = batch.snapshot.list_revisions(collection)
+def _listed(
+    batch: Batch, collection: Collection, *, is_whole: bool
+) -> Generator[None, None, U64Array | None]:
+    """All revisions, kept until the last question; None where that is not worth it."""
+    listed, batch.listed = batch.listed, None
+    if listed is not None and listed[0] == collection.info.id:
+        revisions = listed[1]
+    else:
+        work = batch.snapshot.list_revisions(collection) if is_whole else None
         if work is None:
             return None
-        batch.listed = (collection.info.id, (yield from work))
-    return batch.listed[1]
+        revisions = yield from work
+    if is_whole:
+        batch.listed = (collection.info.id, revisions)
+    return revisions
 
 
 def _span(low: int, high: int) -> U64Array:

@@ -7,7 +7,7 @@ finds it removes what is in the ranges. Nobody has seen any of that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ Ranges = Mapping[Family, tuple[bytes, bytes]]
 class Intake:
     """Files of some families, and the ranges that hold their keys and nothing else."""
 
-    files: Mapping[Family, Path]
+    files: Mapping[Family, Sequence[Path]]
     ranges: Ranges
 
     def note(self) -> bytes:

@@ -121,23 +121,32 @@ class Snapshot:
         found = self.documents.keys(prefix + keys.u64(start), _past(prefix, end), rows)
         return [int.from_bytes(key[8:], "big") for key in found]
 
+    def _use(self, collection: Collection) -> None:
+        if self.closed:
+            raise CursorNotFound
+        self.used.add(collection.info.id)
+
     def is_current(self, collection: Collection) -> bool:
-        """Whether the documents are still those of the snapshot: unpinned reads are faster."""
+        """Whether the documents are still those of the open snapshot: unpinned reads are faster."""
         return collection.state.epoch < self.epoch
 
     def scan_revisions(self, collection: Collection, start: int, end: int) -> Scan:
-        """Keys of the documents with start <= revision <= end, for reading very many of them."""
-        self.used.add(collection.info.id)
+        """Keys of the documents with start <= revision <= end, for reading very many of them.
+
+        Errors: 404/1600 when the snapshot was closed.
+        """
+        self._use(collection)
         first, last = collection.prefix + keys.u64(start), _past(collection.prefix, end)
         if self.is_current(collection):
             return self._engine.scan_keys(Family.DOCUMENTS, first, last)
         return CursorScan(self.documents, first, last, keys_only=True)
 
     def list_revisions(self, collection: Collection) -> Generator[None, None, U64Array] | None:
-        """All revisions, ascending; None where `scan_revisions` is the way."""
-        if not self.is_current(collection) or collection.count > REVISIONS_LISTED_MAX:
+        """All revisions, ascending; None where `scan_revisions` is the way. Errors: the same."""
+        is_quick = self.is_current(collection) and collection.count <= REVISIONS_LISTED_MAX
+        if not is_quick and not self.closed:
             return None
-        self.used.add(collection.info.id)
+        self._use(collection)
         return all_revisions(self._engine, collection)
 
     def document(self, collection: Collection, revision: int) -> bytes | None:

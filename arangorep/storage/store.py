@@ -139,8 +139,8 @@ class Store:
     def take_over(self, commit: Commit, intake: Intake, prepared: PreparedCommit) -> None:
         """End what `announce` began, or undo it and raise. A crash is undone at the next start."""
         try:
-            for family, path in intake.files.items():
-                self.engine.ingest(family, [path])
+            for family, paths in intake.files.items():
+                self.engine.ingest(family, paths)
             commit.changes.entries[Family.META][keys.INTAKE] = None
             self.engine.write(commit.changes)
         except BaseException:

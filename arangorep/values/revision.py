@@ -92,7 +92,7 @@ def encode_many(revisions: npt.NDArray[np.uint64]) -> list[bytes]:
     return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), _GROUP_DIGITS)]
 
 
-def decode_many(texts: Sequence[bytes]) -> list[int] | None:
+def decode_many(texts: Sequence[bytes]) -> npt.NDArray[np.uint64] | None:
     """The ids of many texts of at most 11 bytes at once; None unless each has 11 digits."""
     joined = b"-" + b"-".join(texts)
     if len(joined) != _GROUP_DIGITS * len(texts):
@@ -102,8 +102,7 @@ def decode_many(texts: Sequence[bytes]) -> list[int] | None:
     except Base64Error:
         return None
     columns = np.frombuffer(groups, dtype=np.uint8).reshape(-1, _GROUP_BYTES)
-    ids: list[int] = np.ascontiguousarray(columns[:, 1:]).view(">u8").ravel().tolist()
-    return ids
+    return np.ascontiguousarray(columns[:, 1:]).view(">u8").ravel().astype(np.uint64)
 
 
 def parse_revision(text: str) -> int:

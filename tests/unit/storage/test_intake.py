@@ -75,7 +75,7 @@ class Taking:
         delta.blocks.append(revisions)
         delta.revision, delta.largest_bytes = int(revisions[-1]), len(rows[-1])
         store.observe_revision(int(revisions[-1]))
-        return commit, Intake(files, ranges)
+        return commit, Intake({family: [path] for family, path in files.items()}, ranges)
 
     def announce(self) -> PreparedCommit:
         with self.store.riding({b"applier-state/1": b"moved"}):
@@ -120,7 +120,7 @@ def test_documents_keys_and_markers_come_at_once(taking: Taking) -> None:
     taking.assert_all_of_it_happened()
     assert snapshot.state(taking.collection).count == 2
     assert len(snapshot.scan(taking.collection).take()) == 2
-    assert list(taking.intake.files[Family.LOG].parent.iterdir()) == []
+    assert list(taking.intake.files[Family.LOG][0].parent.iterdir()) == []
     taking.store.release(snapshot)
     taking.bench.crash()
     taking.assert_all_of_it_happened()

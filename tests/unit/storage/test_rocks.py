@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.stores import insert, make_collection, make_index, open_store
+from support.stores import finish, insert, make_collection, make_index, open_store
 
 from arangorep.clock import ManualClock
 from arangorep.errors import CorruptionError, StartupError
 from arangorep.storage import keys
-from arangorep.storage.engine import Family, WriteSet
+from arangorep.storage.catalog import Collection
+from arangorep.storage.engine import Family, Scan, WriteSet
 from arangorep.storage.integrity import findings
+from arangorep.storage.listing import all_revisions
 from arangorep.storage.rocks import RocksEngine
 from arangorep.storage.store import Store
 
@@ -68,9 +70,33 @@ def damaged_primary(path: Path) -> Iterator[RocksEngine]:
     engine.close()
 
 
+@pytest.fixture
+def document_keys(path: Path) -> list[bytes]:
+    """All of them, read while the files are whole."""
+    engine = RocksEngine(path, read_only=True)
+    collection = collection_of(engine)
+    scan = engine.scan_keys(Family.DOCUMENTS, collection.prefix, collection.document_end)
+    found = scan.take(2 * ROWS)
+    scan.close()
+    engine.close()
+    assert len(found) == ROWS
+    return found
+
+
+def collection_of(engine: RocksEngine) -> Collection:
+    store = Store(engine, ManualClock(), read_only=True)
+    return store.catalog.database("_system").find("c")
+
+
+def taken(scan: Scan, rows: int) -> list[bytes]:
+    found = []
+    while part := scan.take(rows):
+        found += part
+    return found
+
+
 def test_a_point_read_of_a_damaged_block_is_a_corruption(damaged_primary: RocksEngine) -> None:
-    store = Store(damaged_primary, ManualClock(), read_only=True)
-    collection = store.catalog.database("_system").find("c")
+    collection = collection_of(damaged_primary)
     cursor = damaged_primary.cursor(Family.DOCUMENTS)
     rows = cursor.values(collection.prefix, collection.document_end, ROWS)
     cursor.close()
@@ -79,6 +105,75 @@ def test_a_point_read_of_a_damaged_block_is_a_corruption(damaged_primary: RocksE
         any(damaged_primary.get(Family.PRIMARY, name) is None for name in names)
     with pytest.raises(CorruptionError, match="checksum"):
         damaged_primary.get_many(Family.PRIMARY, names)
+
+
+@pytest.mark.parametrize("at", [0.05, 0.4, 0.8])
+@pytest.mark.parametrize("rows", [1, 97, 2 * ROWS])
+def test_a_scan_of_keys_does_not_end_silently(
+    path: Path, document_keys: list[bytes], at: float, rows: int
+) -> None:
+    """Unlike one of values: whoever compares servers takes what is missing for deleted."""
+    damage(table_of(path, Family.DOCUMENTS), at)
+    engine = RocksEngine(path)
+    end = collection_of(engine).document_end
+    scan = engine.scan_keys(Family.DOCUMENTS, document_keys[0], end)
+    for _ in range(2):
+        with pytest.raises(CorruptionError, match="checksum"):
+            taken(scan, rows)
+    scan.close()
+    assert scan.take(rows) == []
+    values = engine.scan(Family.DOCUMENTS, document_keys[0], end)
+    assert len(taken(values, rows)) < ROWS
+    values.close()
+    engine.close()
+
+
+def test_a_scan_of_keys_is_whole_or_an_error(path: Path, document_keys: list[bytes]) -> None:
+    """Wherever it begins and ends: before, in and behind the block that cannot be read."""
+    damage(table_of(path, Family.DOCUMENTS), 0.4)
+    engine = RocksEngine(path)
+    outcomes = []
+    for first in range(0, ROWS - 50, 50):
+        scan = engine.scan_keys(Family.DOCUMENTS, document_keys[first], document_keys[first + 50])
+        try:
+            found = taken(scan, 20)
+        except CorruptionError:
+            outcomes.append("error")
+        else:
+            assert found == document_keys[first : first + 50]
+            outcomes.append("whole")
+        scan.close()
+    engine.close()
+    first, last = outcomes.index("error"), len(outcomes) - outcomes[::-1].index("error")
+    assert set(outcomes[first:last]) == {"error"}
+    assert 0 < first < last < len(outcomes)
+    assert last - first < len(outcomes) // 2
+
+
+def test_a_scan_of_keys_stays_what_it_was(tmp_path: Path) -> None:
+    """Also while it looks why it has ended: at keys that come, and at its last one that goes."""
+    engine = RocksEngine(tmp_path / "data")
+    changes = WriteSet()
+    changes.entries[Family.DOCUMENTS] = {keys.u64(n): b"" for n in range(10)}
+    engine.write(changes)
+    scan = engine.scan_keys(Family.DOCUMENTS, keys.u64(2), keys.u64(9))
+    assert scan.take(3) == [keys.u64(n) for n in (2, 3, 4)]
+    changes = WriteSet()
+    changes.entries[Family.DOCUMENTS] = {keys.u64(n): None for n in range(3, 10)}
+    changes.entries[Family.DOCUMENTS] |= {keys.u64(n) + b"x": b"" for n in range(10)}
+    engine.write(changes)
+    assert scan.take(10) == [keys.u64(n) for n in (5, 6, 7, 8)]
+    assert scan.take(10) == []
+    scan.close()
+    empty = engine.scan_keys(Family.DOCUMENTS, keys.u64(9), keys.u64(2))
+    assert empty.take(10) == []
+    empty.close()
+    engine.close()
+
+
+def test_a_list_of_revisions_does_not_end_silently(damaged_primary: RocksEngine) -> None:
+    with pytest.raises(CorruptionError, match=f"of {ROWS} keys"):
+        finish(all_revisions(damaged_primary, collection_of(damaged_primary)))
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.memory_engine import MemoryEngine
-from support.stores import insert, make_collection, open_store, stored
+from support.stores import finish, insert, make_collection, open_store, stored, system, write
 
+from arangorep.data.collections import truncate_collection
 from arangorep.errors import CorruptionError, CursorNotFound
 from arangorep.limits import SCAN_BYTES_GOAL, SCAN_BYTES_MAX, SCAN_ROWS_MAX
 from arangorep.storage import keys
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family, WriteSet
 from arangorep.storage.rocks import RocksEngine
-from arangorep.storage.snapshot import CursorScan, DocumentScan, rows_limit
+from arangorep.storage.snapshot import CursorScan, DocumentScan, Snapshot, rows_limit
 from arangorep.storage.store import Store
 from arangorep.values.revision import REVISION_MAX
 
@@ -191,6 +193,10 @@ def test_a_cursor_scan_is_a_scan() -> None:
     assert other.take(1) == [b"0"]
     other.close()
     assert other.take(1) == []
+    names = CursorScan(engine.cursor(Family.DOCUMENTS), keys.u64(2), keys.u64(8), keys_only=True)
+    assert names.take(4) == [keys.u64(n) for n in (2, 3, 4, 5)]
+    assert names.take(4) == [keys.u64(n) for n in (6, 7)]
+    assert names.take(4) == []
 
 
 # -- what a snapshot shows ------------------------------------------------------------------------
@@ -263,6 +269,109 @@ def test_revisions_lie_between_two_ends(store: Store, collection: Collection) ->
     assert snapshot.revisions(collection, revisions[-1] + 1, REVISION_MAX, 100) == []
 
 
+CHANGES = {
+    "insert": lambda store, made: insert(store, made, {"_key": "later"}),
+    "replace": lambda store, made: insert(store, made, {"_key": "k3"}, mode="replace"),
+    "remove": lambda store, made: write(store, made, "remove", {"_key": "k3"}),
+    "truncate": lambda store, made: truncate_collection(store, system(store), made),
+}
+changes = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+Change = Callable[[Store, Collection], object]
+
+
+def scanned(snapshot: Snapshot, collection: Collection, start: int, end: int) -> list[int]:
+    scan = snapshot.scan_revisions(collection, start, end)
+    found = [*scan.take(3), *scan.take(100)]
+    scan.close()
+    assert all(key.startswith(collection.prefix) for key in found)
+    return [int.from_bytes(key[8:], "big") for key in found]
+
+
+@changes
+def test_a_scan_of_revisions_shows_the_snapshot(
+    store: Store, collection: Collection, change: Change
+) -> None:
+    """Both ways of reading: what is there now, and what was there."""
+    other = make_collection(store, "other")
+    insert(store, other, {"_key": "a"})
+    revisions = sorted(stored(store, collection))
+    snapshot = store.snapshot()
+    ends = [
+        (0, REVISION_MAX),
+        (revisions[3], revisions[7]),
+        (revisions[3], revisions[3]),
+        (revisions[3] + 1, revisions[7] - 1),
+        (revisions[-1] + 1, REVISION_MAX),
+        (revisions[7], revisions[3]),
+    ]
+    expected = [[r for r in revisions if low <= r <= high] for low, high in ends]
+    assert snapshot.is_current(collection)
+    assert [scanned(snapshot, collection, *one) for one in ends] == expected
+    begun = snapshot.scan_revisions(collection, 0, REVISION_MAX)
+    before = begun.take(5)
+    change(store, collection)
+    assert not snapshot.is_current(collection)
+    assert [scanned(snapshot, collection, *one) for one in ends] == expected
+    rest = before + begun.take(100)
+    assert [int.from_bytes(key[8:], "big") for key in rest] == revisions
+    assert snapshot.is_current(other), "only what has changed is read in the slow way"
+    store.release(snapshot)
+
+
+@changes
+def test_revisions_are_listed_while_they_are_those_of_the_snapshot(
+    store: Store, collection: Collection, change: Change
+) -> None:
+    revisions = sorted(stored(store, collection))
+    old = store.snapshot()
+    work = old.list_revisions(collection)
+    assert work is not None
+    assert finish(work).tolist() == revisions
+    change(store, collection)
+    new = store.snapshot()
+    assert old.list_revisions(collection) is None
+    work = new.list_revisions(collection)
+    assert work is not None
+    assert finish(work).tolist() == sorted(stored(store, collection))
+    store.release(old)
+    store.release(new)
+
+
+def test_a_list_that_was_begun_is_that_of_the_snapshot(
+    store: Store, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arangorep.storage.listing.ROWS_PER_SLICE", 3)
+    revisions = sorted(stored(store, collection))
+    snapshot = store.snapshot()
+    work = snapshot.list_revisions(collection)
+    assert work is not None
+    next(work)
+    truncate_collection(store, system(store), collection)
+    assert finish(work).tolist() == revisions
+    assert snapshot.list_revisions(collection) is None
+
+
+@pytest.mark.parametrize(("maximum", "is_listed"), [(19, False), (20, True), (21, True)])
+def test_a_large_collection_is_not_listed(
+    store: Store,
+    collection: Collection,
+    monkeypatch: pytest.MonkeyPatch,
+    maximum: int,
+    is_listed: bool,
+) -> None:
+    monkeypatch.setattr("arangorep.storage.snapshot.REVISIONS_LISTED_MAX", maximum)
+    assert (store.snapshot().list_revisions(collection) is not None) is is_listed
+
+
+def test_a_collection_made_later_is_not_listed(store: Store, collection: Collection) -> None:
+    snapshot = store.snapshot()
+    later = make_collection(store, "later")
+    for _ in range(2):
+        assert snapshot.list_revisions(later) is None
+        assert scanned(snapshot, later, 0, REVISION_MAX) == []
+        insert(store, later, {})
+
+
 def test_a_document_is_found_by_its_revision(store: Store, collection: Collection) -> None:
     revision = min(stored(store, collection))
     snapshot = store.snapshot()
@@ -300,10 +409,18 @@ def test_only_reading_counts_as_use(store: Store, collection: Collection) -> Non
         lambda: snapshot.scan(collection),
         lambda: snapshot.revisions(collection, 0, 1, 1),
         lambda: snapshot.document(collection, 1),
+        lambda: snapshot.scan_revisions(collection, 0, 1),
+        lambda: snapshot.list_revisions(collection),
     ):
         snapshot.used.clear()
         read()
         assert snapshot.used == {collection.info.id}
+    insert(store, collection, {})
+    snapshot.used.clear()
+    assert snapshot.list_revisions(collection) is None
+    assert snapshot.used == set()
+    snapshot.scan_revisions(collection, 0, 1)
+    assert snapshot.used == {collection.info.id}
 
 
 def test_a_closed_snapshot_cannot_be_read(store: Store, collection: Collection) -> None:
@@ -320,3 +437,19 @@ def test_a_closed_snapshot_cannot_be_read(store: Store, collection: Collection) 
         snapshot.revisions(collection, 0, REVISION_MAX, 10)
     with pytest.raises(ValueError, match="closed"):
         drained(snapshot.scan(collection))
+
+
+@pytest.mark.parametrize("name", ["scan_revisions", "list_revisions"])
+def test_a_closed_snapshot_lists_nothing(name: str) -> None:
+    """It is not taken for one whose documents have not changed since."""
+    store = open_store()
+    collection = make_collection(store, "c")
+    insert(store, collection, {}, {})
+    snapshot = store.snapshot()
+    store.release(snapshot)
+    read = {
+        "scan_revisions": lambda: snapshot.scan_revisions(collection, 0, 2**64 - 2),
+        "list_revisions": lambda: snapshot.list_revisions(collection),
+    }[name]
+    with pytest.raises(CursorNotFound):
+        read()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arangorep.values import tree_leaves
 from arangorep.values.revision import REVISION_LOWER_BOUND, REVISION_MAX
@@ -527,6 +529,112 @@ class TestRepresentations:
             tree.insert([more])
             assert content(copy) == changed
             copy.check()
+
+
+Range = tuple[int, int]
+
+
+def slow_count_in(tree: RevisionTree, revisions: Iterable[int], ranges: list[Range]) -> int:
+    """The ids whose leaf begins in one of the ranges, one id at a time."""
+    starts = (r - (r - tree.range_min) % tree.bucket for r in revisions)
+    return sum(any(low <= start <= high for low, high in ranges) for start in starts)
+
+
+@st.composite
+def separate_ranges(draw: st.DrawFn, low: int, high: int) -> list[Range]:
+    """Ascending, nothing shared; perhaps none, perhaps from 0, perhaps to the end of 64 bits."""
+    borders = st.integers(low, high) | st.sampled_from([0, REVISION_MAX])
+    ends = sorted(draw(st.lists(borders, max_size=12)))
+    found: list[Range] = []
+    for pair in zip(ends[::2], ends[1::2], strict=False):
+        if not found or pair[0] > found[-1][1]:
+            found.append(pair)
+    return found
+
+
+class TestCountIn:
+    @given(
+        ids=st.sets(st.integers(1000, 1511)),
+        width=st.sampled_from([512, 1024, 4096]),
+        ranges=separate_ranges(900, 1600),
+    )
+    def test_ids_in_leaves_that_begin_in_ranges(
+        self, ids: set[int], width: int, ranges: list[Range]
+    ) -> None:
+        tree = RevisionTree(2, 1000, 1000 + width)
+        tree.insert(sorted(ids))
+        before = content(tree)
+        assert tree.count_in(ranges) == slow_count_in(tree, ids, ranges)
+        assert content(tree) == before
+
+    @given(ranges=separate_ranges(0, 1 << 15))
+    def test_of_a_dense_tree(self, ranges: list[Range]) -> None:
+        ids = [3 * i + i % 2 for i in range(tree_leaves.DENSE_FROM + 500)]
+        tree = RevisionTree(5, 0, 1 << 15)
+        tree.insert(ids)
+        assert is_dense(tree)
+        assert tree.count_in(ranges) == slow_count_in(tree, ids, ranges)
+
+    @given(ids=st.sets(st.integers(0, 63)), ranges=separate_ranges(0, 70))
+    def test_at_the_begin_of_64_bits(self, ids: set[int], ranges: list[Range]) -> None:
+        tree = RevisionTree(2, 0, 64)
+        tree.insert(sorted(ids))
+        assert tree.count_in(ranges) == slow_count_in(tree, ids, ranges)
+        assert tree.count_in([(0, 0)]) == len(ids & {0})
+
+    @given(
+        ids=st.sets(st.integers(REVISION_MAX - 256, REVISION_MAX - 1)),
+        ranges=separate_ranges(REVISION_MAX - 260, REVISION_MAX),
+    )
+    def test_at_the_end_of_64_bits(self, ids: set[int], ranges: list[Range]) -> None:
+        tree = RevisionTree(2, REVISION_MAX - 256, REVISION_MAX)
+        tree.insert(sorted(ids))
+        assert tree.count_in(ranges) == slow_count_in(tree, ids, ranges)
+        assert tree.count_in([(REVISION_MAX - 4, REVISION_MAX)]) == sum(
+            revision >= REVISION_MAX - 4 for revision in ids
+        )
+
+    def test_of_nothing_and_of_everything(self, dense_tree: RevisionTree) -> None:
+        now = RevisionTree()
+        now.insert([NOW, NOW + 1, NOW + (1 << 45)])
+        for tree in (RevisionTree(), RevisionTree(2, 0, 64), now, dense_tree):
+            assert tree.count_in([]) == 0
+            assert tree.count_in([(0, REVISION_MAX)]) == tree.count
+            assert tree.count_in([(0, REVISION_MAX - 1)]) == tree.count
+            assert tree.count_in([(REVISION_MAX, REVISION_MAX)]) == 0
+            assert type(tree.count_in([(0, REVISION_MAX)])) is int
+
+    def test_a_leaf_counts_where_it_begins(self) -> None:
+        tree = RevisionTree(2, 1024, 2048)
+        tree.insert([1040, 1041, 1055, 1056])
+        assert tree.bucket == 16
+        for ranges, expected in (
+            ([(1040, 1040)], 3),
+            ([(1041, 1055)], 0),
+            ([(1039, 1040)], 3),
+            ([(1041, 1056)], 1),
+            ([(1040, 1056)], 4),
+            ([(1040, 1040), (1056, 1056)], 4),
+            ([(1000, 1039), (1057, 3000)], 0),
+        ):
+            assert tree.count_in(ranges) == expected
+
+    @given(
+        ids=st.sets(st.integers(0, 255)),
+        others=st.sets(st.integers(0, 255)),
+        width=st.sampled_from([64, 256, 1024]),
+    )
+    def test_where_trees_differ_all_ids_are_counted(
+        self, ids: set[int], others: set[int], width: int
+    ) -> None:
+        """Those ranges are whole leaves of the wider tree."""
+        tree, other = RevisionTree(2, 0, 256), RevisionTree(2, 0, width)
+        tree.insert(sorted(ids))
+        other.insert(sorted(others))
+        ranges = tree.difference(other)
+        for one, revisions in ((tree, ids), (other, others)):
+            inside = [r for r in revisions if any(low <= r <= high for low, high in ranges)]
+            assert one.count_in(ranges) == len(inside)
 
 
 class TestDifference:
