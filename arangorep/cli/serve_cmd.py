@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import logging
 import signal
@@ -30,15 +28,12 @@ from arangorep.limits import (
     SYNC_INTERVAL_MS_DEFAULT,
 )
 from arangorep.server.app import Server
+from arangorep.workers.memory import keep_freed_memory
 
 if sys.platform != "win32":
     from uvloop import run
 else:
     from asyncio import run
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's mallopt; other C libraries ignore or lack them."""
-KEPT_BYTES = 64 * 1024 * 1024
 
 SWITCH_INTERVAL_S = 0.000_05
 """A thread that waits for the interpreter asks for it after so long.
@@ -303,17 +298,6 @@ def _first_line(path: Path) -> str:
     return lines[0]
 
 
-def _keep_freed_memory() -> None:
-    """Let the C library keep what a dump chunk gave back instead of asking the kernel again.
-
-    Returning and faulting in the pages of every chunk costs a dump a tenth of its time.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
 async def _serve(config: Config) -> None:
     while await _serve_once(config):
         click.echo("restarting with the restored backup")
@@ -327,7 +311,7 @@ async def _serve_once(config: Config) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Server(config) as server:
-        _keep_freed_memory()
+        keep_freed_memory()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         # what lives now lives long: keep the collector from walking it again and again
         gc.collect()

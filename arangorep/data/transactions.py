@@ -263,8 +263,9 @@ class CollectionWriter:
         prefix, packed = self._prefix, pack_many(revisions)
         self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
         self._primary.update(zip([prefix + key for key in names], packed, strict=True))
-        positions, entries = document_entries(*self._scope, self._line_scope, ticks, packed, rows)
-        self._log.update(zip(positions, entries, strict=True))
+        scope = *self._scope, self._line_scope
+        positions, entries = document_entries(*scope, ticks, revisions, rows)
+        self._staged.changes.blocks.append((Family.LOG, positions, entries))
         self._staged.log_bytes += sum(map(len, entries))
         self._staged.last_tick = ticks[-1]
         self._delta.blocks.append(revisions)

@@ -67,8 +67,6 @@ class Piece:
         self.rows: list[bytes] = []
         self.names: list[bytes] = []
         self.revisions: list[U64Array] = []
-        self.stamps: list[bytes] = []
-        """The same, packed."""
 
     def read(self, text: bytes) -> None:
         """Errors: `NotPlain`."""
@@ -125,11 +123,9 @@ class Piece:
         revisions = decode_many(texts)
         if revisions is None:
             raise NotPlain("a revision of another form")
-        stamps = pack_many(revisions)
         self.revisions.append(revisions)
-        self.stamps += stamps
         place = task["database"], task["collection"]
-        positions, entries = document_entries(*place, scope, ticks, stamps, rows)
+        positions, entries = document_entries(*place, scope, ticks, revisions, rows)
         self.positions += positions
         self.entries += entries
         self._tick = ticks.stop
@@ -162,7 +158,7 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
         for row in piece.rows:
             loads(row)
     files = {name: Path(path) for name, path in task["files"].items()}
-    prefix, names, stamps = task["prefix"], piece.names, piece.stamps
+    prefix, names, stamps = task["prefix"], piece.names, pack_many(revisions)
     write_sorted(files["documents"], [prefix + stamp for stamp in stamps], piece.rows)
     if not all(map(bytes.__lt__, names, names[1:])):
         order = sorted(range(len(names)), key=names.__getitem__)

@@ -29,13 +29,15 @@ class WriteSet:
     """What one atomic write does: first remove whole ranges, then put and delete single keys.
 
     `entries[family][key]` is the new value, or None to delete the key. A key stands once, so the
-    last word of a transaction wins.
+    last word of a transaction wins. `blocks` hold new keys and their values that nobody asks for
+    before they are written.
     """
 
-    __slots__ = ("entries", "ranges")
+    __slots__ = ("blocks", "entries", "ranges")
 
     def __init__(self) -> None:
         self.ranges: list[tuple[Family, bytes, bytes]] = []
+        self.blocks: list[tuple[Family, list[bytes], list[bytes]]] = []
         self.entries: dict[Family, dict[bytes, bytes | None]] = {family: {} for family in Family}
 
 

@@ -25,11 +25,16 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from arangorep.codec import msgpack
 from arangorep.storage import keys
 from arangorep.storage.engine import Cursor, Engine, Family, Scan, WriteSet
 from arangorep.values.marker import MarkerType
+from arangorep.values.tree_leaves import U64Array
 
 HEADER = struct.Struct(">HHQQQQQ")
 HEADER_BYTES = HEADER.size
@@ -45,27 +50,47 @@ def document_entries(
     collection_id: int,
     line_scope: bytes,
     ticks: range,
-    revisions: Sequence[bytes],
+    revisions: U64Array,
     rows: Sequence[bytes],
 ) -> tuple[list[bytes], list[bytes]]:
     """Keys and values of the markers (2300) of many new documents.
 
-    `line_scope` stands between type and row in the line: `"db":…,"cuid":…,"tid":…,"data":`;
-    `revisions` are packed (`keys.u64`).
+    `line_scope` stands between type and row in the line: `"db":…,"cuid":…,"tid":…,"data":`.
     """
+    digits = len(str(ticks.start))
+    alike = 10**digits - ticks.start
+    if alike < len(ticks):  # the rest has one digit more
+        place = database_id, collection_id, line_scope
+        one = document_entries(*place, ticks[:alike], revisions[:alike], rows[:alike])
+        other = document_entries(*place, ticks[alike:], revisions[alike:], rows[alike:])
+        return one[0] + other[0], one[1] + other[1]
+    positions = np.arange(ticks.start, ticks.stop, dtype=np.uint64)
     head = pack_header(MarkerType.DOCUMENT, 0, database_id, collection_id, 0, 0, 0)
-    positions = keys.pack_range(ticks)
-    pieces = (
-        repeat(head[:SCOPE_BYTES]),
-        positions,
-        revisions,
-        repeat(bytes(8) + b'{"tick":"'),
-        (b"%d " * len(ticks) % tuple(ticks)).split(),
-        repeat(b'","type":%d,%b' % (MarkerType.DOCUMENT, line_scope)),
-        rows,
-        repeat(b"}\n"),
+    fronts = _side_by_side(
+        head[:SCOPE_BYTES],
+        positions.astype(">u8"),
+        revisions.astype(">u8"),
+        bytes(8) + b'{"tick":"',
+        np.frombuffer(b"%d" * len(ticks) % tuple(ticks), dtype=f"S{digits}"),
+        b'","type":%d,%b' % (MarkerType.DOCUMENT, line_scope),
     )
-    return positions, list(map(b"".join, zip(*pieces)))  # noqa: B905  # repeat() never ends
+    values = map(b"".join, zip(fronts, rows, repeat(b"}\n")))  # repeat() never ends
+    return keys.pack_many(positions), list(values)
+
+
+def _side_by_side(*columns: bytes | npt.NDArray[Any]) -> list[bytes]:
+    """The rows of a table of bytes; what stands in every row is given once."""
+    rows = max(len(column) for column in columns if not isinstance(column, bytes))
+    widths = [len(c) if isinstance(c, bytes) else c.itemsize for c in columns]
+    table = np.empty((rows, sum(widths)), dtype=np.uint8)
+    start = 0
+    for column, width in zip(columns, widths, strict=True):
+        given = np.frombuffer(column, dtype=np.uint8)
+        is_same = isinstance(column, bytes)
+        table[:, start : start + width] = given if is_same else given.reshape(rows, width)
+        start += width
+    packed = table.tobytes()
+    return [packed[at : at + start] for at in range(0, len(packed), start)]
 
 
 def transaction_line(kind: MarkerType, tick: int, tid: bytes, name_json: bytes) -> bytes:

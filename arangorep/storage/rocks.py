@@ -299,6 +299,8 @@ class RocksEngine:
                         put(key, value, column)
             else:  # without a line of Python for each row
                 deque(map(put, entries, entries.values(), repeat(column)), maxlen=0)
+        for family, keys, values in changes.blocks:
+            deque(map(put, keys, values, repeat(self._columns[family])), maxlen=0)
         self._db.write(batch, self._write_options)
 
     @property

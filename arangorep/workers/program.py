@@ -16,6 +16,7 @@ from struct import Struct
 from typing import Any
 
 from arangorep.codec import msgpack
+from arangorep.workers.memory import keep_freed_memory
 
 LENGTH = Struct(">I")
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,7 @@ def command_of(program: str) -> list[str]:
 def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:
     """Answer until the input ends. A task without bytes is answered with nothing: it was a test."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the server, which ends this too
+    keep_freed_memory()
     gc.disable()  # a task makes no cycles, only very many objects
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:

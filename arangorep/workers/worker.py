@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,6 @@ from arangorep.limits import LOAD_BYTES, WORKER_PATIENCE_S
 from arangorep.workers.program import LENGTH, command_of
 
 Body = Sequence[bytes | memoryview]
-
-KEEPS_FREED_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
-    "MALLOC_TRIM_THRESHOLD_": str(128 * 1024 * 1024),
-}
-"""Read by glibc: a task takes what the last one gave back, without asking the kernel again."""
 
 
 class Workers:
@@ -114,7 +107,6 @@ class Worker:
 async def _spawn(program: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command_of(program),
-        env={**os.environ, **KEEPS_FREED_MEMORY},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LOAD_BYTES,

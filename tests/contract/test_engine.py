@@ -153,6 +153,23 @@ def test_the_last_word_on_a_key_wins(engine: Engine) -> None:
     assert engine.get(Family.DOCUMENTS, b"b") == b"2"
 
 
+def test_blocks_of_new_keys_are_written_with_the_rest(engine: Engine) -> None:
+    put(engine, numbered(4), Family.LOG)
+    names = [keys.u64(number) for number in range(2, 6)]
+    changes = change(
+        (Family.LOG, keys.u64(9), b"nine"),
+        (Family.DOCUMENTS, b"a", b"1"),
+        ranges=((Family.LOG, keys.u64(1), keys.u64(3)),),
+    )
+    changes.blocks.append((Family.LOG, names, [b"block %d" % n for n in range(2, 6)]))
+    changes.blocks.append((Family.PRIMARY, [b"k"], [b"v"]))
+    engine.write(changes)
+    blocks = [b"block %d" % number for number in range(2, 6)]
+    assert values(engine, Family.LOG) == [numbered(4)[keys.u64(0)], *blocks, b"nine"]
+    assert values(engine) == [b"1"]
+    assert values(engine, Family.PRIMARY) == [b"v"]
+
+
 def test_ranges_go_before_entries(engine: Engine) -> None:
     put(engine, numbered(10))
     engine.write(

@@ -63,6 +63,10 @@ class Machine:
     def kill(self) -> None:
         self._process.kill()
 
+    def commands_of_children(self) -> bytes:
+        """How the processes were started that it has started."""
+        return self._process.commands_of_children()
+
 
 def kill(machines: dict[str, Machine], names: tuple[str, ...]) -> None:
     """Kill some at once and let them come back one after the other."""
@@ -246,3 +250,44 @@ def test_an_import_that_empties_the_collection_is_followed(tmp_path: Path) -> No
     load.steps(300)
     wait_until_applied(follower.url, leader.url)
     assert differences(leader.url, follower.url) == []
+
+
+BACKLOG = 120_000
+"""Markers beyond what lets a follower take workers to help."""
+
+
+def is_helped(machine: Machine) -> bool | None:
+    """Whether processes prepare what the follower applies."""
+    return True if b"backlog_worker" in machine.commands_of_children() else None
+
+
+def test_killed_while_working_off_a_backlog(tmp_path: Path) -> None:
+    """Files are taken over with the applied tick or not at all, whenever it dies."""
+    random_ = random.Random(70)
+    leader, follower = Machine(tmp_path / "leader"), Machine(tmp_path / "follower")
+    with Api(leader.url, "_system") as api:
+        api.create_collection("large")
+        begin_to_follow(follower.url, leader.url, chunkSize=0)
+        wait_until_applied(follower.url, leader.url)
+        begin, own_begin = last_tick(leader.url), last_tick(follower.url)
+        follower.kill()
+        for start in range(0, BACKLOG, 3000):
+            numbers = range(start, start + 3000)
+            api.insert("large", [{"_key": f"k{n:07}", "t": "x" * (n % 90)} for n in numbers])
+            if start % 30_000 == 0:
+                api.put(f"/_api/document/large/k{start:07}", {"changed": True})
+    end = last_tick(leader.url)
+    for _ in range(4):
+        follower.start()
+        before = applied(state(follower.url))
+        goal = min(before + random_.randrange(1, (end - begin) // 5), end)
+        if end - before > 105_000:
+            wait_for(lambda: is_helped(follower))
+        wait_for(lambda goal=goal: applied(active_state(follower.url)) >= goal or None)
+        follower.kill()
+    follower.start()
+    wait_until_applied(follower.url, leader.url)
+    assert history(follower.url, own_begin) == history(leader.url, begin)
+    assert differences(leader.url, follower.url) == []
+    follower.kill()
+    assert check(follower.path).returncode == 0

@@ -97,6 +97,8 @@ class MemoryEngine:
             content = self._for_writing(family)
             for key in [key for key in content if start <= key < end]:
                 del content[key]
+        for family, keys, values in changes.blocks:
+            self._for_writing(family).update(zip(keys, values, strict=True))
         for family, entries in changes.entries.items():
             if not entries:
                 continue

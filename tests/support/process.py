@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -46,6 +47,16 @@ class ServerProcess:
                 return found
         assert self._process.stderr is not None
         raise AssertionError(f"it never said '{pattern}': {self._process.stderr.read()}")
+
+    def commands_of_children(self) -> bytes:
+        """The command lines of the processes that the server has started."""
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        found = b""
+        for child in children:
+            with contextlib.suppress(OSError):  # it has just ended
+                found += Path(f"/proc/{child}/cmdline").read_bytes()
+        return found
 
     def kill(self) -> None:
         """`kill -9`: nothing of the process runs any more."""

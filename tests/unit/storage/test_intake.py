@@ -57,7 +57,9 @@ class Taking:
         ]
         info, prefix = collection.info, collection.prefix
         scope = b'"db":"_system","cuid":"%b","tid":"0","data":' % collection.guid_json
-        positions, entries = document_entries(info.database_id, info.id, scope, ticks, stamps, rows)
+        positions, entries = document_entries(
+            info.database_id, info.id, scope, ticks, revisions, rows
+        )
         directory = store.engine.load_directory
         assert directory is not None
         files = {family: directory / f"1.{family.value}" for family in FAMILIES}

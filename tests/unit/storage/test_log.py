@@ -5,7 +5,10 @@ The model test `model/test_log_model.py` walks through random histories; here st
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.memory_engine import MemoryEngine, MemoryScan
 from support.stores import WriteFault, failing_writes
 
@@ -20,6 +23,7 @@ from arangorep.storage.log import (
     TICK_AT,
     OperationLog,
     Segment,
+    document_entries,
     pack_header,
 )
 from arangorep.values.marker import MarkerType
@@ -245,3 +249,27 @@ def test_segments_age_with_their_last_marker() -> None:
         grown = operations.append(tick, 10, clock.wall_us(), WriteSet())
         operations.appended(grown)
     assert operations.open.closed_us == 2_001_000
+
+
+@given(
+    first=st.sampled_from([1, 8, 95, 998, 5000, 10**6 - 3]),
+    rows=st.lists(st.binary(max_size=20), min_size=1, max_size=12),
+    revisions=st.data(),
+)
+def test_many_entries_are_those_of_single_markers(
+    first: int, rows: list[bytes], revisions: st.DataObject
+) -> None:
+    """Also where ticks get one digit more."""
+    found = revisions.draw(
+        st.lists(st.integers(1, 2**64 - 1), min_size=len(rows), max_size=len(rows))
+    )
+    scope = b'"db":"d","cuid":"c","tid":"0","data":'
+    ticks = range(first, first + len(rows))
+    stamps = np.array(found, dtype=np.uint64)
+    positions, entries = document_entries(7, 9, scope, ticks, stamps, rows)
+    assert positions == [tick.to_bytes(8, "big") for tick in ticks]
+    assert entries == [
+        HEADER.pack(2300, 0, 7, 9, tick, revision, 0)
+        + b'{"tick":"%d","type":2300,%b%b}\n' % (tick, scope, row)
+        for tick, revision, row in zip(ticks, found, rows, strict=True)
+    ]
