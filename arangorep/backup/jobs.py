@@ -134,7 +134,13 @@ def _manifest_head(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 async def write_snapshot(
-    store: Store, places: BackupPlaces, *, uid: str, clock: Clock, version: str
+    store: Store,
+    places: BackupPlaces,
+    write_lock: asyncio.Lock,
+    *,
+    uid: str,
+    clock: Clock,
+    version: str,
 ) -> dict[str, Any]:
     """Write `<snapshots>/<uid>.snapshot` and give the latest the name of the data directory.
 
@@ -152,7 +158,7 @@ async def write_snapshot(
     path = places.snapshots / f"{uid}.snapshot"
     stop = threading.Event()
     try:
-        await in_thread(partial(take_checkpoint, store, checkpoint))
+        await take_checkpoint(store, write_lock, checkpoint)
         size = await to_the_end(partial(_pack, checkpoint, path, metadata, stop), stop)
     finally:
         await in_thread(partial(shutil.rmtree, checkpoint, ignore_errors=True))
@@ -160,8 +166,13 @@ async def write_snapshot(
     return {"path": str(path), "sizeInBytes": size, "tick": metadata["tick"]}
 
 
-def take_checkpoint(store: Store, path: Path) -> None:
-    """A consistent copy of the store, by hard links."""
+async def take_checkpoint(store: Store, write_lock: asyncio.Lock, path: Path) -> None:
+    """A consistent copy of the store, by hard links; nobody takes files over meanwhile."""
+    async with write_lock:
+        await in_thread(partial(_link, store, path))
+
+
+def _link(store: Store, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(path, ignore_errors=True)
     store.engine.checkpoint(path)

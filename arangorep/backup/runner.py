@@ -61,8 +61,16 @@ def dump_options(details: dict[str, Any]) -> DumpOptions:
 class TaskRunner:
     """Owns the task store's changes and the job that runs."""
 
-    def __init__(self, store: Store, places: BackupPlaces, clock: Clock, version: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        places: BackupPlaces,
+        clock: Clock,
+        version: str,
+        write_lock: asyncio.Lock,
+    ) -> None:
         self.tasks = TaskStore(store)
+        self._write_lock = write_lock
         self.places = places
         self._store, self._clock, self._version = store, clock, version
         self._wake = Signal()
@@ -210,6 +218,7 @@ class TaskRunner:
                 return await write_snapshot(
                     self._store,
                     self.places,
+                    self._write_lock,
                     uid=first.details["dumpUid"],
                     clock=self._clock,
                     version=self._version,

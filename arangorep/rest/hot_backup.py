@@ -115,20 +115,25 @@ async def _create(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     moment = iso_time(services.clock.wall_us())
     backup_id = f"{moment.replace(':', '.')}_{clean_label(label or str(uuid4()))}"
     backup_id = backup_id[:HOT_BACKUP_ID_CHARACTERS_MAX]
+    directory = _directory(request)
+    partial_path = directory / f"{CHECKPOINT_PREFIX}{uuid4()}"
     try:
-        entry = await in_thread(partial(_take, request, _directory(request), backup_id, moment))
+        await take_checkpoint(request.store, services.write_lock, partial_path)
+        entry = await in_thread(partial(_name, partial_path, services.version, backup_id, moment))
+    except asyncio.CancelledError:
+        await in_thread(partial(shutil.rmtree, partial_path, ignore_errors=True))
+        raise
     except OSError as error:
         raise HotBackupFailed(f"internal hot backup error: {error.strerror}") from error
     shown = ("id", "potentiallyInconsistent", "sizeInBytes", "datetime", "nrDBServers", "nrFiles")
     return {name: entry[name] for name in shown}
 
 
-def _take(request: Request, directory: Path, backup_id: str, moment: str) -> dict[str, Any]:
-    """A checkpoint with its description, under another name first. Errors: 400/400 if it exists."""
-    partial_path = directory / f"{CHECKPOINT_PREFIX}{uuid4()}"
-    take_checkpoint(request.store, partial_path)
+def _name(partial_path: Path, version: str, backup_id: str, moment: str) -> dict[str, Any]:
+    """Give a checkpoint its description and its name. Errors: 400/400 if that exists."""
+    directory = partial_path.parent
     try:
-        entry = _describe(partial_path, request.services.version, backup_id, moment)
+        entry = _describe(partial_path, version, backup_id, moment)
         write_file(partial_path / META, dumps(entry))
         partial_path.rename(directory / backup_id)
     except OSError as error:

@@ -98,7 +98,7 @@ class Node:
             verify_lock=asyncio.Lock(),
             jobs=JobRegistry(self.clock, self.store.ticks.next),
             cutter=Cutter(),
-            runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION),
+            runner=TaskRunner(self.store, self._places(), self.clock, REPORTED_VERSION, write_lock),
             transfers=Transfers(self.clock, self.store.ticks.next),
             backup_api=config.backup_api,
             backup_path_prefix=config.backup_path_prefix,
