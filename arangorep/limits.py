@@ -336,11 +336,17 @@ APPLY_ROWS_PER_COMMIT: Final = 1000
 APPLY_BYTES_PER_SLICE: Final = 128 * 1024
 """Received bytes that are cut into lines before others get their turn."""
 
-REVISION_DOCUMENTS_PER_REQUEST: Final = 1000
+REVISION_DOCUMENTS_PER_REQUEST: Final = 5000
+REVISION_DOCUMENTS_PER_SMALL_REQUEST: Final = 1000
+"""What is asked of an arangorep server, which reads the next ones while these are stored."""
+
 REVISION_REQUESTS_IN_FLIGHT: Final = 4
 REMOVALS_PER_COMMIT: Final = 2000
 SCATTERED_ROWS_PER_READ: Final = 250
 """Documents from all over the disk that one thread reads, while others read theirs."""
+
+SCATTERED_READS_AT_ONCE: Final = 4
+"""So many threads do; together they hold no more than one scan may."""
 
 REVISION_BLOCK_SIZE: Final = 16
 REVISION_BLOCK_SIZE_LARGE: Final = 64

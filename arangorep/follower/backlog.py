@@ -61,6 +61,8 @@ class Part:
     body: bytes
     start: int
     end: int
+    after: int
+    """The tick that the chunk was to begin behind."""
 
     def __len__(self) -> int:
         return self.end - self.start
@@ -129,17 +131,17 @@ class Backlog:
         Errors: 500/1400 for a chunk that was cut off; those of `MarkerApplier.apply`.
         """
         start = chunk.body.rfind(b"\n", 0, -1) + 1
-        check_last_tick(chunk.body[start:].splitlines(), chunk.last_included)
+        check_last_tick([chunk.body[start:-1]], chunk.last_included)
         text, begin = chunk.body, 0
         if not self._applier.is_between_transactions:  # what the applier began, it ends
             begin = end_of_commit(text) or len(text)
             await self._apply(text[:begin], chunk.asked_from)
         end = end_of_whole(text)
         if end > begin:
-            self._whole += [*self._rest, Part(text, begin, end)]
+            self._whole += [*self._rest, Part(text, begin, end, chunk.asked_from)]
             self._rest, begin = [], end
         if begin < len(text):
-            self._rest.append(Part(text, begin, len(text)))
+            self._rest.append(Part(text, begin, len(text), chunk.asked_from))
         if sum(map(len, self._whole)) >= BACKLOG_PIECE_BYTES:
             parts, self._whole = self._whole, []
             await self._submit(parts)
@@ -159,10 +161,8 @@ class Backlog:
             await self._apply_parts(parts)
 
     async def _apply_parts(self, parts: list[Part]) -> None:
-        tick = tick_in_front(parts[0].body, parts[0].start)
-        assert tick is not None
         for part in parts:
-            await self._apply(bytes(part.view), tick - 1)
+            await self._apply(bytes(part.view), part.after)
 
     async def drop(self) -> None:
         """Forget what was not taken over: it will be asked for again."""

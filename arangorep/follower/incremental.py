@@ -25,6 +25,7 @@ from arangorep.limits import (
     REVISION_BLOCK_SIZE_LARGE,
     REVISION_BLOCKS_FINE_MAX,
     REVISION_DOCUMENTS_PER_REQUEST,
+    REVISION_DOCUMENTS_PER_SMALL_REQUEST,
     REVISION_REQUESTS_IN_FLIGHT,
     REVISIONS_LISTED_MAX,
     REVISIONS_PER_FIRST_QUESTION,
@@ -219,7 +220,8 @@ class RevisionSync:
 
     async def _fetch(self, missing: list[int]) -> None:
         """Ask for documents, some requests ahead; what an answer left out is asked for again."""
-        size = REVISION_DOCUMENTS_PER_REQUEST
+        is_own = self._leader.has(DIFFERENCES)
+        size = REVISION_DOCUMENTS_PER_SMALL_REQUEST if is_own else REVISION_DOCUMENTS_PER_REQUEST
         wanted = deque(missing[i : i + size] for i in range(0, len(missing), size))
         flying: deque[tuple[list[int], asyncio.Task[list[Any]]]] = deque()
         try:

@@ -90,15 +90,10 @@ def front_pattern(name_json: bytes, key_group: int) -> bytes:
     """The front of a row as this server writes it; its two groups are key and revision."""
     key = rb'\{"_key":"(' + KEY_PATTERN.encode() + rb'+)",'
     identity = rb'"_id":"' + re.escape(name_json) + rb"/\%d" % key_group + rb'",'
-    return (
-        key
-        + identity
-        + (
-            rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
-            # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
-            rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"(?=[,}])'
-        )
-    )
+    edge = rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
+    # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
+    revision = rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"(?=[,}])'
+    return key + identity + edge + revision
 
 
 @lru_cache(maxsize=1024)
@@ -274,9 +269,9 @@ def check_last_tick(lines: list[bytes], tick: int) -> None:
         raise NoResponse("no response: the answer lacks its last markers")
 
 
-def tick_in_front(text: bytes, start: int = 0) -> int | None:
-    """The tick of the line at `start`, None for what is no marker as it is usually written."""
-    found = _tick_in_front(text, start)
+def tick_in_front(text: bytes) -> int | None:
+    """The tick of the first line, None for what is no marker as it is usually written."""
+    found = _tick_in_front(text)
     return None if found is None else int(found[1])
 
 

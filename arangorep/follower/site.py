@@ -19,7 +19,12 @@ from arangorep.data.transactions import Transaction
 from arangorep.errors import CollectionNotFound, DatabaseNotFound
 from arangorep.follower.leader import Sleep
 from arangorep.follower.lines import cut_documents, from_values, split_lines
-from arangorep.limits import APPLY_ROWS_PER_COMMIT, REMOVALS_PER_COMMIT, SCATTERED_ROWS_PER_READ
+from arangorep.limits import (
+    APPLY_ROWS_PER_COMMIT,
+    REMOVALS_PER_COMMIT,
+    SCATTERED_READS_AT_ONCE,
+    SCATTERED_ROWS_PER_READ,
+)
 from arangorep.pacing import drive, ended, give_turn, in_thread
 from arangorep.storage.catalog import Collection, Database
 from arangorep.storage.engine import Family
@@ -102,16 +107,23 @@ class Site:
         """
         _, collection = self.collection(database_id, guid)
         names = [collection.prefix + revision.to_bytes(8, "big") for revision in revisions]
-        size = min(rows_limit(collection.state.counters.largest_bytes), SCATTERED_ROWS_PER_READ)
+        largest_bytes = collection.state.counters.largest_bytes
+        size = min(rows_limit(SCATTERED_READS_AT_ONCE * largest_bytes), SCATTERED_ROWS_PER_READ)
+        room = asyncio.Semaphore(SCATTERED_READS_AT_ONCE)
+
+        async def read(some: list[bytes]) -> list[bytes]:
+            async with room:
+                found: list[bytes] = await in_thread(partial(_keys_of, self.store, some))
+                return found
+
         reads = [
-            asyncio.create_task(in_thread(partial(_keys_of, self.store, names[at : at + size])))
-            for at in range(0, len(names), size)
+            asyncio.create_task(read(names[at : at + size])) for at in range(0, len(names), size)
         ]
         try:
             return list(chain.from_iterable(await asyncio.gather(*reads)))
         finally:  # whatever happened: nobody reads on while the store is closed
-            for read in reads:
-                read.cancel()
+            for one in reads:
+                one.cancel()
             await ended(*reads)
 
     async def remove_revisions(
