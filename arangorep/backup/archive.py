@@ -270,7 +270,8 @@ def read_archive(path: Path) -> Iterator[tuple[Entry, Readable]]:
             room -= header.size
             if room < 0 or len(seen) > ARCHIVE_ENTRIES_MAX:
                 raise DumpCorrupt(name, "the archive unpacks to far more than it can hold")
-            tar.members = []  # type: ignore[attr-defined]  # it would keep every one of them
+            # it would keep every one of them
+            tar.members = []  # type: ignore[attr-defined]  # the stub lacks the attribute
             content = tar.extractfile(header)
             assert content is not None  # it is a regular file
             if name == MANIFEST:

@@ -194,7 +194,7 @@ class DumpLoader:
             return False
         first, last = int(revisions[0]), int(revisions[-1])
         is_above = not counters.count or first > counters.revision
-        if not is_above or not (accepts(first, last)):
+        if not is_above or not accepts(first, last):
             return False
         if not filling.is_loading:
             store.begin_load(collection)

@@ -248,8 +248,9 @@ class Backlog:
             return
         self._flying.popleft()
         _unlink(flight)
-        self._pause = self._patience * BACKLOG_CHUNKS_BETWEEN_TRIES
-        self._patience = min(2 * self._patience, BACKLOG_PATIENCE_MAX)
+        if not self._pause:  # the others in flight are of the same try
+            self._pause = self._patience * BACKLOG_CHUNKS_BETWEEN_TRIES
+            self._patience = min(2 * self._patience, BACKLOG_PATIENCE_MAX)
         await self._apply_parts(flight.parts)
         while self._flying:  # their ticks are older now than those of what was just applied
             await self._take_one()

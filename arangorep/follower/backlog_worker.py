@@ -16,12 +16,12 @@ import numpy as np
 
 from arangorep.codec.json import loads
 from arangorep.follower.lines import Marker, count_lines, front_pattern, parse_marker
-from arangorep.storage.keys import pack_many, u64
+from arangorep.follower.sorted_rows import write_rows
+from arangorep.storage.keys import u64
 from arangorep.storage.log import document_entries, pack_header, transaction_line
 from arangorep.storage.rocks import write_sorted
-from arangorep.values.key_generator import KeyOptions, track_all
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import REVISION_MAX, decode_many
+from arangorep.values.revision import decode_many
 from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.program import answer_tasks
 
@@ -149,33 +149,19 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
         return {}
     if not piece.rows:
         return {}
-    revisions = np.concatenate(piece.revisions)
-    if (revisions[1:] <= revisions[:-1]).any():
-        return {}
-    if int(revisions[-1]) == REVISION_MAX:
-        return {}
     if task["is_checked"]:
         for row in piece.rows:
             loads(row)
     files = {name: Path(path) for name, path in task["files"].items()}
-    prefix, names, stamps = task["prefix"], piece.names, pack_many(revisions)
-    write_sorted(files["documents"], [prefix + stamp for stamp in stamps], piece.rows)
-    if not all(map(bytes.__lt__, names, names[1:])):
-        order = sorted(range(len(names)), key=names.__getitem__)
-        names, stamps = [names[at] for at in order], [stamps[at] for at in order]
-        if any(map(bytes.__eq__, names, names[1:])):
-            return {}
-    write_sorted(files["primary"], [prefix + name for name in names], stamps)
+    revisions = np.concatenate(piece.revisions)
+    answer = write_rows(
+        task, files["documents"], files["primary"], piece.rows, piece.names, revisions
+    )
+    if not answer:
+        return {}
     write_sorted(files["log"], piece.positions, piece.entries, bloom=False)
-    return {
-        "revisions": revisions.astype(">u8").tobytes(),
-        "largest": len(max(piece.rows, key=len)),
-        "last_value": track_all(KeyOptions(**task["keys"]), task["last_value"], piece.names),
-        "first": names[0],
-        "last": names[-1],
-        "tick": piece.last_tick,
-        "log_bytes": sum(map(len, piece.entries)),
-    }
+    log_bytes = sum(map(len, piece.entries))
+    return answer | {"tick": piece.last_tick, "log_bytes": log_bytes}
 
 
 if __name__ == "__main__":

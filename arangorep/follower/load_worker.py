@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from arangorep.follower.lines import cut_documents, cut_plain
-from arangorep.storage.keys import pack_many
-from arangorep.storage.rocks import write_sorted
-from arangorep.values.key_generator import KeyOptions, track_all
-from arangorep.values.revision import REVISION_MAX
+from arangorep.follower.sorted_rows import write_rows
 from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.program import answer_tasks
 
@@ -29,26 +26,10 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     if not body.endswith(b"\n"):
         return {}
     rows, names, revisions = _cut(body, task["name"], is_checked=task["is_checked"])
-    is_behind = int(revisions[0]) <= task["after"] or int(revisions[-1]) == REVISION_MAX
-    if is_behind or (revisions[1:] <= revisions[:-1]).any():
+    if int(revisions[0]) <= task["after"]:
         return {}
-    stamps = pack_many(revisions)
-    prefix = task["prefix"]
-    write_sorted(Path(task["documents"]), [prefix + stamp for stamp in stamps], rows)
-    given = names
-    if not all(map(bytes.__lt__, names, names[1:])):
-        order = sorted(range(len(names)), key=names.__getitem__)
-        names, stamps = [names[at] for at in order], [stamps[at] for at in order]
-        if any(map(bytes.__eq__, names, names[1:])):
-            return {}
-    write_sorted(Path(task["primary"]), [prefix + name for name in names], stamps)
-    return {
-        "revisions": revisions.astype(">u8").tobytes(),
-        "largest": len(max(rows, key=len)),
-        "last_value": track_all(KeyOptions(**task["keys"]), task["last_value"], given),
-        "first": names[0],
-        "last": names[-1],
-    }
+    files = Path(task["documents"]), Path(task["primary"])
+    return write_rows(task, *files, rows, names, revisions)
 
 
 def _cut(

@@ -33,8 +33,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from arangorep.values.tree_leaves import U64Array
 
 FORMAT: Final = b"format"
@@ -76,11 +74,6 @@ def pack_many(numbers: U64Array) -> list[bytes]:
     """`u64` of each."""
     packed = numbers.astype(">u8").tobytes()
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
-
-
-def pack_range(numbers: range) -> list[bytes]:
-    """`u64` of consecutive numbers."""
-    return pack_many(np.arange(numbers.start, numbers.stop, dtype=np.uint64))
 
 
 def from_u64(data: bytes) -> int:

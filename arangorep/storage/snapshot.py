@@ -121,11 +121,6 @@ class Snapshot:
         found = self.documents.keys(prefix + keys.u64(start), _past(prefix, end), rows)
         return [int.from_bytes(key[8:], "big") for key in found]
 
-    def _use(self, collection: Collection) -> None:
-        if self.closed:
-            raise CursorNotFound
-        self.used.add(collection.info.id)
-
     def is_current(self, collection: Collection) -> bool:
         """Whether the documents are still those of the open snapshot: unpinned reads are faster."""
         return collection.state.epoch < self.epoch
@@ -135,7 +130,9 @@ class Snapshot:
 
         Errors: 404/1600 when the snapshot was closed.
         """
-        self._use(collection)
+        if self.closed:
+            raise CursorNotFound
+        self.used.add(collection.info.id)
         first, last = collection.prefix + keys.u64(start), _past(collection.prefix, end)
         if self.is_current(collection):
             return self._engine.scan_keys(Family.DOCUMENTS, first, last)
@@ -143,10 +140,11 @@ class Snapshot:
 
     def list_revisions(self, collection: Collection) -> Generator[None, None, U64Array] | None:
         """All revisions, ascending; None where `scan_revisions` is the way. Errors: the same."""
-        is_quick = self.is_current(collection) and collection.count <= REVISIONS_LISTED_MAX
-        if not is_quick and not self.closed:
+        if self.closed:
+            raise CursorNotFound
+        if not self.is_current(collection) or collection.count > REVISIONS_LISTED_MAX:
             return None
-        self._use(collection)
+        self.used.add(collection.info.id)
         return all_revisions(self._engine, collection)
 
     def document(self, collection: Collection, revision: int) -> bytes | None:

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,16 @@ class Follower:
         return TickState() if row is None else TickState.unpack(row)
 
 
+def pair(
+    path: Path, workers: Workers, transactions: int = 6, size: int = 50
+) -> tuple[Leader, Follower]:
+    """A leader with so many equal transactions, and who follows it."""
+    leader = Leader()
+    for _ in range(transactions):
+        leader.insert(size, grouped=True)
+    return leader, Follower(path / "f", leader, workers)
+
+
 @asynccontextmanager
 async def ready_workers() -> AsyncIterator[Workers]:
     workers = Workers(PROGRAM, 2)
@@ -268,10 +279,7 @@ def test_plain_insertions_go_through_files(tmp_path: Path, size: int, grouped: b
 
 def test_a_transaction_that_had_begun_is_ended_by_the_applier(tmp_path: Path) -> None:
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(10):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers, 10)
         begin = follower.bench.store.log.last_tick
         chunks = leader.chunks(2000, 5000)
         await follower._apply(chunks[0].body, chunks[0].asked_from)
@@ -305,10 +313,7 @@ def test_what_does_not_fit_when_its_turn_comes(tmp_path: Path, what: str) -> Non
     """It is found out under the write lock, and goes the usual way."""
 
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(6):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers)
         store, chunks = follower.bench.store, leader.chunks(15_000)
         assert follower.backlog.takes(chunks[0])
         await follower.backlog.add(chunks[0])
@@ -344,10 +349,7 @@ def test_what_does_not_fit_when_its_turn_comes(tmp_path: Path, what: str) -> Non
 
 def test_what_was_dropped_is_asked_for_again(tmp_path: Path) -> None:
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(6):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers)
         begin = follower.bench.store.log.last_tick
         chunks = leader.chunks(15_000)
         await follower.backlog.add(chunks[0])
@@ -367,10 +369,7 @@ def test_a_cancel_between_note_and_files_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(6):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers)
         begin, chunks = follower.bench.store.log.last_tick, leader.chunks(15_000)
         await follower.backlog.add(chunks[0])
         engine, reached = follower.bench.store.engine, asyncio.Event()
@@ -400,10 +399,7 @@ def test_a_cancel_between_note_and_files_leaves_nothing(
 
 def test_a_chunk_that_was_cut_off_is_not_taken(tmp_path: Path) -> None:
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(6):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers)
         chunk = leader.chunks(15_000)[0]
         shorter = b"".join(chunk.body.splitlines(keepends=True)[:-1])
         with pytest.raises(NoResponse):
@@ -420,15 +416,106 @@ def test_a_chunk_that_was_cut_off_is_not_taken(tmp_path: Path) -> None:
 
 def test_a_worker_that_dies_costs_nothing_but_time(tmp_path: Path) -> None:
     async def work(workers: Workers) -> None:
-        leader = Leader()
-        for _ in range(20):
-            leader.insert(50, grouped=True)
-        follower = Follower(tmp_path / "f", leader, workers)
+        leader, follower = pair(tmp_path, workers, 20)
         begin, chunks = follower.bench.store.log.last_tick, leader.chunks(15_000)
         await follower.follow(chunks[:2])
         for worker in workers._workers:
             worker._kill()
         await follower.follow(chunks[2:])
+        assert_same(leader, follower, begin)
+        follower.bench.end()
+
+    play(work)
+
+
+# -- bounds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("behind", "size", "is_taken"),
+    [(99, 5000, False), (100, 5000, True), (10**9, 5000, True), (10**9, 4999, False)],
+)
+def test_only_who_is_far_behind_takes_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int, size: int, is_taken: bool
+) -> None:
+    monkeypatch.setattr(module, "BACKLOG_TICKS_MIN", 100)
+
+    async def work(workers: Workers) -> None:
+        leader, follower = pair(tmp_path, workers)
+        chunk = leader.chunks(15_000)[0]
+        monkeypatch.setattr(module, "BACKLOG_BYTES_MIN", 5000 + len(chunk.body) - size)
+        chunk = replace(chunk, last_tick=chunk.last_included + behind)
+        follower.backlog._workers = None
+        assert follower.backlog.takes(chunk) is is_taken
+        follower.backlog._workers = workers
+        assert follower.backlog.takes(chunk) is (size == 5000), "once they are there"
+        assert not follower.backlog.takes(replace(chunk, check_more=False))
+        follower.bench.end()
+
+    play(work)
+
+
+def test_no_more_pieces_are_prepared_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BACKLOG_PIECES_IN_FLIGHT", 2)
+
+    async def work(workers: Workers) -> None:
+        leader, follower = pair(tmp_path, workers, 12)
+        flying = []
+        for chunk in leader.chunks(15_000)[:-1]:
+            await follower.backlog.add(chunk)
+            flying.append(len(follower.backlog._flying))
+        assert max(flying) == 2
+        await follower.backlog.drain()
+        assert follower.collection.count > 400
+        follower.bench.end()
+
+    play(work)
+
+
+def test_what_is_nothing_for_workers_is_tried_more_and_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BACKLOG_CHUNKS_BETWEEN_TRIES", 2)
+    monkeypatch.setattr(module, "BACKLOG_PATIENCE_MAX", 4)
+
+    async def work(workers: Workers) -> None:
+        leader, follower = pair(tmp_path, workers, 2)
+        begin = follower.bench.store.log.last_tick
+        for number in range(1200):
+            document = {"_key": f"k{number % 100:06}", "n": -number, "t": "x" * 100}
+            write(leader.bench.store, leader.collection, "replace", document)
+        taken = []
+        for chunk in leader.chunks(4500):
+            taken.append(follower.backlog.takes(chunk))
+            if taken[-1]:
+                await follower.backlog.add(chunk)
+            else:
+                await follower.backlog.drain()
+                await follower._apply(chunk.body, chunk.asked_from)
+        tries = [at for at, is_taken in enumerate(taken) if is_taken]
+        gaps = [right - left - 1 for left, right in pairwise(tries) if right > left + 1]
+        assert gaps[:4] == [2, 4, 8, 8]
+        assert_same(leader, follower, begin)
+        follower.bench.end()
+
+    play(work)
+
+
+def test_lines_that_are_written_otherwise_go_the_usual_way(tmp_path: Path) -> None:
+    """Also where a piece begins with one: nothing is concluded from its first tick."""
+
+    async def work(workers: Workers) -> None:
+        leader, follower = pair(tmp_path, workers)
+        begin = follower.bench.store.log.last_tick
+        first, *others = leader.chunks(15_000)
+        lines = first.body.splitlines()
+        at = next(n for n, line in enumerate(lines) if b'"type":2201' in line) + 1
+        marker = json.loads(lines[at])
+        lines[at] = json.dumps({"type": marker.pop("type"), **marker}).encode()
+        body = b"".join(line + b"\n" for line in lines)
+        await follower.follow([replace(first, body=body), *others])
         assert_same(leader, follower, begin)
         follower.bench.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.revisions import hash_of
 
-from arangorep.errors import HttpBadParameter, InvalidResponse
+from arangorep.errors import ArangoError, HttpBadParameter, InvalidResponse
 from arangorep.protocol.differences import (
     Differences,
     Question,
@@ -240,15 +241,26 @@ def question_in(body: bytes, blocks_max: int) -> tuple[Any, ...] | None:
     return ranges, counts, ends, [mix for _, mix in blocks]
 
 
+REFUSALS = {HttpBadParameter: (400, 400), InvalidResponse: (500, 1401)}
+
+
+def check(expected: object, read: Callable[[], object], refusal: type[ArangoError]) -> None:
+    """That what is expected is read, and that nothing (None) is refused in the right way."""
+    if expected is not None:
+        assert read() == expected
+        return
+    with pytest.raises(refusal) as refused:
+        read()
+    assert (refused.value.http_status, refused.value.error_num) == REFUSALS[refusal]
+
+
 def check_question(body: bytes, blocks_max: int) -> None:
     """That the body is read as what it says, or refused."""
-    expected = question_in(body, blocks_max)
-    if expected is not None:
-        assert content(read_question(body, blocks_max)) == expected
-        return
-    with pytest.raises(HttpBadParameter) as refused:
-        read_question(body, blocks_max)
-    assert (refused.value.http_status, refused.value.error_num) == (400, 400)
+    check(
+        question_in(body, blocks_max),
+        lambda: content(read_question(body, blocks_max)),
+        HttpBadParameter,
+    )
 
 
 GOOD = (2, 10, 2, 30, 1, 15, 7, 20, 8, 40, 9)
@@ -404,13 +416,11 @@ def answer_in(body: bytes, question: Question) -> tuple[int, list[bool], list[in
 
 def check_answer(body: bytes, question: Question) -> None:
     """That the body is read as what it says, or refused."""
-    expected = answer_in(body, question)
-    if expected is not None:
-        assert answered(read_differences(body, question)) == expected
-        return
-    with pytest.raises(InvalidResponse) as refused:
-        read_differences(body, question)
-    assert (refused.value.http_status, refused.value.error_num) == (500, 1401)
+    check(
+        answer_in(body, question),
+        lambda: answered(read_differences(body, question)),
+        InvalidResponse,
+    )
 
 
 ASKED = read_question(packed(*GOOD), MANY)
