@@ -872,3 +872,27 @@ def test_the_first_question_is_small_and_the_rest_comes_from_the_list() -> None:
         bench.play(work)
     assert leader.is_whole == {True, False}
     assert asked == [4, 10, 10, 6]
+
+
+@pytest.mark.parametrize(("has_feature", "expected"), [(False, [5, 5, 2]), (True, [3, 3, 3, 3])])
+def test_documents_are_asked_for_as_real_followers_do(
+    monkeypatch: pytest.MonkeyPatch, has_feature: bool, expected: list[int]
+) -> None:
+    """Only an arangorep server is asked in smaller parts."""
+    assert module.REVISION_DOCUMENTS_PER_REQUEST == 5000
+    monkeypatch.setattr(module, "REVISION_DOCUMENTS_PER_REQUEST", 5)
+    monkeypatch.setattr(module, "REVISION_DOCUMENTS_PER_SMALL_REQUEST", 3)
+    bench = Bench({})
+    leader = FakeLeader(numbered(12), random.Random(1), has_feature=has_feature)
+    sizes: list[int] = []
+
+    async def documents(batch: Any, guid: str, revisions: list[int]) -> Any:
+        sizes.append(len(revisions))
+        return await FakeLeader.documents(leader, batch, guid, revisions)
+
+    async def work() -> None:
+        monkeypatch.setattr(leader, "documents", documents)
+        await bench.sync_of(leader)._fetch(sorted(r for r, _ in numbered(12).values()))
+
+    bench.play(work)
+    assert sizes[: len(expected)] == expected
