@@ -308,8 +308,8 @@ LOAD_BYTES: Final = 4 * 1024 * 1024
 LOAD_WORKERS: Final = 2
 """Processes that write sorted files."""
 
-LOAD_PIECES_IN_FLIGHT: Final = 2
-"""Pieces that a worker has or waits to be taken over."""
+LOAD_PIECES_IN_FLIGHT: Final = 5
+"""Pieces that a worker has, or that wait for one or to be taken over."""
 
 BACKLOG_BYTES_MIN: Final = 1024 * 1024
 BACKLOG_TICKS_MIN: Final = 100_000

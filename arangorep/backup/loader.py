@@ -203,7 +203,7 @@ class DumpLoader:
         store.observe_revision(last)
         store.load(
             collection,
-            piece.files,
+            {family: [path] for family, path in piece.files.items()},
             revisions,
             largest_bytes=done["largest"],
             last_value=max(done["last_value"], counters.last_value),

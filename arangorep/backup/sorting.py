@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -17,7 +18,8 @@ from arangorep.errors import ArangoError
 from arangorep.follower.load_worker import prepare
 from arangorep.follower.loading import PROGRAM
 from arangorep.limits import IMPORT_SORTERS, IMPORT_SORTERS_FROM_BYTES
-from arangorep.workers.program import LENGTH, command_of
+from arangorep.workers.program import HEAD, LENGTH, command_of
+from arangorep.workers.shared_file import SharedFile
 
 Answer = dict[str, Any]
 
@@ -66,11 +68,17 @@ def _prepared(task: dict[str, Any], lines: bytes) -> Answer:
 
 class _Sorter:
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            command_of(PROGRAM),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        with ExitStack() as stack:
+            self._tasks, self._said = SharedFile.create(), SharedFile.create()
+            for file in (self._tasks, self._said):
+                stack.callback(file.close)
+            self._process = subprocess.Popen(
+                command_of(PROGRAM, self._tasks, self._said),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=[self._tasks.descriptor, self._said.descriptor],
+            )
+            self._closing = stack.pop_all()
         self._unread = 0
         self._answers: deque[Answer] = deque()
 
@@ -79,9 +87,9 @@ class _Sorter:
         while self._unread:
             # it takes nothing more before its answer is read
             self._answers.append(self._read())
-        packed = msgpack.pack({**task, "size": len(lines)})
-        self._process.stdin.write(LENGTH.pack(len(packed)) + packed)
-        self._process.stdin.write(lines)
+        packed = msgpack.pack(task)
+        self._tasks.write([packed, lines])
+        self._process.stdin.write(HEAD.pack(len(packed), len(lines)))
         self._process.stdin.flush()
         self._unread += 1
 
@@ -93,10 +101,11 @@ class _Sorter:
         head = self._process.stdout.read(LENGTH.size)
         if len(head) < LENGTH.size:
             raise OSError("a process that sorts documents ended")
-        answer: Answer = msgpack.unpack(self._process.stdout.read(LENGTH.unpack(head)[0]))
+        answer: Answer = msgpack.unpack(*self._said.read(*LENGTH.unpack(head)))
         self._unread -= 1
         return answer
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        with self._closing:
+            self._process.kill()
+            self._process.communicate()

@@ -27,7 +27,8 @@ from arangorep.storage.store import Store
 from arangorep.values.index import IndexDefinition
 from arangorep.values.index_terms import index_terms, violation
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import REVISION_MAX, encode_many, revision_text
+from arangorep.values.revision import REVISION_MAX, revision_text
+from arangorep.values.revision_arrays import encode_many
 from arangorep.values.tree_leaves import U64Array
 
 EDGE = 3

@@ -14,7 +14,8 @@ from arangorep.errors import (
 )
 from arangorep.follower.transport import Response
 from arangorep.protocol.params import parse_number
-from arangorep.values.revision import REVISION_MAX, decode_hlc, decode_many
+from arangorep.values.revision import REVISION_MAX, decode_hlc
+from arangorep.values.revision_arrays import decode_many
 
 ERROR_TEXT_MAX = 500
 BATCH_GONE = (1600, 400)

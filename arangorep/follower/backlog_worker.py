@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from arangorep.codec.json import loads
-from arangorep.follower.lines import Marker, count_lines, front_pattern, parse_marker
+from arangorep.follower.lines import Marker, count_lines, parse_marker
+from arangorep.follower.plain_rows import front_pattern
 from arangorep.follower.sorted_rows import write_rows
-from arangorep.storage.keys import u64
+from arangorep.storage.keys import pack_many, u64
 from arangorep.storage.log import document_entries, pack_header, transaction_line
 from arangorep.storage.rocks import write_sorted
 from arangorep.values.marker import MarkerType
-from arangorep.values.revision import decode_many
+from arangorep.values.revision_arrays import decode_many
 from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.program import answer_tasks
 
@@ -153,10 +154,8 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
         for row in piece.rows:
             loads(row)
     files = {name: Path(path) for name, path in task["files"].items()}
-    revisions = np.concatenate(piece.revisions)
-    answer = write_rows(
-        task, files["documents"], files["primary"], piece.rows, piece.names, revisions
-    )
+    stamps = pack_many(np.concatenate(piece.revisions))
+    answer = write_rows(task, files["documents"], files["primary"], piece.rows, piece.names, stamps)
     if not answer:
         return {}
     write_sorted(files["log"], piece.positions, piece.entries, bloom=False)

@@ -8,7 +8,7 @@ JSON, only at both ends. Source: follower 3.2, 3.3, 6.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import repeat
@@ -18,11 +18,12 @@ import numpy as np
 
 from arangorep.codec.json import dumps, json_text, loads
 from arangorep.errors import InvalidResponse, NoResponse
+from arangorep.follower.plain_rows import front_pattern
 from arangorep.limits import APPLY_BYTES_PER_SLICE
 from arangorep.storage.rows import build_row
 from arangorep.values.names import KEY_PATTERN, is_key
-from arangorep.values.revision import REVISION_MAX, decode_many, parse_revision
-from arangorep.values.tree_leaves import U64Array
+from arangorep.values.revision import REVISION_MAX, parse_revision
+from arangorep.values.revision_arrays import decode_many
 
 NEWLINE = ord("\n")
 
@@ -86,39 +87,9 @@ def cut_documents(lines: list[bytes], name_json: bytes, *, is_checked: bool = Fa
     return _cut_plain(lines, name_json) or _cut_each(lines, name_json)
 
 
-def front_pattern(name_json: bytes, key_group: int) -> bytes:
-    """The front of a row as this server writes it; its two groups are key and revision."""
-    key = rb'\{"_key":"(' + KEY_PATTERN.encode() + rb'+)",'
-    identity = rb'"_id":"' + re.escape(name_json) + rb"/\%d" % key_group + rb'",'
-    edge = rb'(?:"_from":"[^"\\]*+","_to":"[^"\\]*+",)?'
-    # eleven digits of 64 bits; a text that begins with a decimal digit is a decimal number
-    revision = rb'"_rev":"([-_A-N][-_0-9A-Za-z]{10})"(?=[,}])'
-    return key + identity + edge + revision
-
-
 @lru_cache(maxsize=1024)
 def _front_of(name_json: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
     return re.compile(front_pattern(name_json, 1)).match
-
-
-@lru_cache(maxsize=64)
-def _rows_of(name_json: bytes) -> Callable[[bytes], list[tuple[bytes, bytes, bytes]]]:
-    return re.compile(rb"^(" + front_pattern(name_json, 2) + rb".*\})$", re.MULTILINE).findall
-
-
-def cut_plain(
-    body: bytes, name_json: bytes
-) -> tuple[Sequence[bytes], Sequence[bytes], U64Array] | None:
-    """Rows, keys and revisions of whole lines; None unless every one is written as usual.
-
-    Half the price of lines cut before; for processes that have all of them at once.
-    """
-    found = _rows_of(name_json)(body)
-    if not found or len(found) != count_lines(body):
-        return None
-    rows, names, texts = zip(*found, strict=True)
-    revisions = decode_many(texts)
-    return None if revisions is None else (rows, names, revisions)
 
 
 def count_lines(body: bytes | memoryview) -> int:

@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from arangorep.follower.lines import cut_documents, cut_plain
+from arangorep.follower.plain_rows import cut_plain
 from arangorep.follower.sorted_rows import write_rows
-from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.program import answer_tasks
 
 
@@ -25,22 +22,26 @@ def prepare(task: dict[str, Any], body: bytes) -> dict[str, Any]:
     """
     if not body.endswith(b"\n"):
         return {}
-    rows, names, revisions = _cut(body, task["name"], is_checked=task["is_checked"])
-    if int(revisions[0]) <= task["after"]:
+    rows, names, stamps = _cut(body, task["name"], is_checked=task["is_checked"])
+    if int.from_bytes(stamps[0]) <= task["after"]:
         return {}
     files = Path(task["documents"]), Path(task["primary"])
-    return write_rows(task, *files, rows, names, revisions)
+    return write_rows(task, *files, rows, names, stamps)
 
 
 def _cut(
     body: bytes, name: bytes, *, is_checked: bool
-) -> tuple[Sequence[bytes], Sequence[bytes], U64Array]:
+) -> tuple[Sequence[bytes], Sequence[bytes], Sequence[bytes]]:
     """Rows, keys and revisions. Errors: those of `cut_documents`."""
     found = None if is_checked else cut_plain(body, name)
     if found is not None:
         return found
+    # rarely needed, and most of what a start would cost
+    from arangorep.follower.lines import cut_documents
+
     documents = cut_documents(body.split(b"\n")[:-1], name, is_checked=is_checked)
-    return documents.rows, documents.names, np.array(documents.revisions, dtype=np.uint64)
+    stamps = [revision.to_bytes(8) for revision in documents.revisions]
+    return documents.rows, documents.names, stamps
 
 
 if __name__ == "__main__":

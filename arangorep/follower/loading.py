@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,22 @@ from arangorep.follower.site import Site
 from arangorep.limits import LOAD_BYTES, LOAD_PIECES_IN_FLIGHT
 from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family
+from arangorep.storage.state import CollectionState
+from arangorep.values.tree_leaves import U64Array
 from arangorep.workers.worker import Workers
 
 log = logging.getLogger("arangorep.follower")
 
 PROGRAM = "arangorep.follower.load_worker"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Lines, the files they become, and what the worker says of them."""
+
+    body: list[bytes]
+    files: dict[Family, Path]
+    answer: dict[str, Any]
 
 
 class BulkLoad:
@@ -39,9 +53,7 @@ class BulkLoad:
         self._place = (database_id, guid)
         self._gathered: list[bytes] = []
         self._size = 0
-        self._flying: list[
-            asyncio.Task[tuple[list[bytes], dict[Family, Path], dict[str, Any]]]
-        ] = []
+        self._flying: deque[asyncio.Task[_Piece]] = deque()
         self._loaded: Collection | None = None
         self._number = 0
         self._is_torn = False
@@ -56,8 +68,8 @@ class BulkLoad:
         # not cancelled: a worker that is left within a task would give its answer to the next one
         for task in self._flying:
             await asyncio.wait([task])
-            if not task.cancelled() and task.exception() is None:
-                _unlink(task.result()[1])
+            if not _failed(task):
+                _unlink(task.result().files)
         loaded, catalog = self._loaded, self._site.store.catalog
         if self._is_torn:
             return  # the note stays: the next start makes the collection whole
@@ -75,19 +87,17 @@ class BulkLoad:
         """Store what is left."""
         await self._submit()
         while self._flying:
-            await self._take_one()
+            await self._take_some()
 
     async def _submit(self) -> None:
         if not self._gathered:
             return
         body, self._gathered, self._size = self._gathered, [], 0
         while len(self._flying) >= LOAD_PIECES_IN_FLIGHT:
-            await self._take_one()
+            await self._take_some()
         self._flying.append(asyncio.create_task(self._prepare(body)))
 
-    async def _prepare(
-        self, body: list[bytes]
-    ) -> tuple[list[bytes], dict[Family, Path], dict[str, Any]]:
+    async def _prepare(self, body: list[bytes]) -> _Piece:
         """Have the files of one piece written."""
         _, collection = self._site.collection(*self._place)
         directory = self._site.store.engine.load_directory
@@ -114,46 +124,76 @@ class BulkLoad:
         )
         if "error" in answer:
             log.warning("loading %s: %s", collection.info.name, answer["error"])
-        return body, files, answer
+        return _Piece(body, files, answer)
 
-    async def _take_one(self) -> None:
-        """Take over the oldest piece."""
-        body, files, answer = await self._flying.pop(0)
+    async def _take_some(self) -> None:
+        """Take over the oldest piece and those behind it that are ready, or store its lines.
+
+        Together, because the engine waits four times for the disk whenever it takes files over.
+        """
+        oldest = await asyncio.shield(self._flying[0])
         async with self._site.write_lock:
-            is_loaded = await self._load(files, answer)
-        if is_loaded:
-            self.documents += len(answer["revisions"]) // 8
+            taken = await self._load(_ready(self._flying))
+        for _ in range(taken):
+            self.documents += len(self._flying.popleft().result().answer["revisions"]) // 8
+        if taken:
             return
-        _unlink(files)
-        for piece in body:
+        self._flying.popleft()
+        _unlink(oldest.files)
+        for piece in oldest.body:
             self.documents += await self._site.store_lines(*self._place, piece)
 
-    async def _load(self, files: dict[Family, Path], answer: dict[str, Any]) -> bool:
+    async def _load(self, pieces: list[_Piece]) -> int:
+        """How many of the first ones could be taken over."""
         store = self._site.store
         _, collection = self._site.collection(*self._place)
-        if "revisions" not in answer:
-            return False
-        revisions = np.frombuffer(answer["revisions"], dtype=">u8").astype(np.uint64)
-        first, last = int(revisions[0]), int(revisions[-1])
-        state = collection.state
-        if first <= state.counters.revision or not state.tree.accepts(first, last):
-            return False
+        revisions, pieces = _fitting(pieces, collection.state)
+        if not pieces:
+            return 0
         if self._loaded is not collection:
             store.begin_load(collection)
             # the files are durable by themselves: the note about them must be so before
             await asyncio.get_running_loop().run_in_executor(None, store.engine.sync_log)
             self._loaded = collection
-        store.observe_revision(last)
+        store.observe_revision(int(revisions[-1]))
         self._is_torn = True
+        last_values = [piece.answer["last_value"] for piece in pieces]
         store.load(
             collection,
-            files,
+            {family: [piece.files[family] for piece in pieces] for family in pieces[0].files},
             revisions,
-            largest_bytes=answer["largest"],
-            last_value=max(answer["last_value"], collection.state.counters.last_value),
+            largest_bytes=max(piece.answer["largest"] for piece in pieces),
+            last_value=max(*last_values, collection.state.counters.last_value),
         )
         self._is_torn = False
-        return True
+        return len(pieces)
+
+
+def _ready(flying: Iterable[asyncio.Task[_Piece]]) -> list[_Piece]:
+    """The first pieces, up to one that is not finished or has failed."""
+    ended = takewhile(lambda task: task.done() and not _failed(task), flying)
+    return [task.result() for task in ended]
+
+
+def _failed(task: asyncio.Task[_Piece]) -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+def _fitting(pieces: list[_Piece], state: CollectionState) -> tuple[U64Array, list[_Piece]]:
+    """The first pieces that can be taken over, each above the one before, and their revisions."""
+    found: list[U64Array] = []
+    after = state.counters.revision
+    for piece in pieces:
+        if "revisions" not in piece.answer:
+            break
+        revisions = np.frombuffer(piece.answer["revisions"], dtype=">u8").astype(np.uint64)
+        lowest = int(found[0][0]) if found else int(revisions[0])
+        if int(revisions[0]) <= after or not state.tree.accepts(lowest, int(revisions[-1])):
+            break
+        found.append(revisions)
+        after = int(revisions[-1])
+    joined = np.concatenate(found) if found else np.empty(0, np.uint64)
+    return joined, pieces[: len(found)]
 
 
 def _unlink(files: dict[Family, Path]) -> None:

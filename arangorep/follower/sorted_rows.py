@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arangorep.storage.keys import pack_many
 from arangorep.storage.rocks import write_sorted
 from arangorep.values.key_generator import KeyOptions, track_all
-from arangorep.values.revision import REVISION_MAX
-from arangorep.values.tree_leaves import U64Array
+
+NO_REVISION = b"\xff" * 8
+"""What a text becomes that is no revision."""
 
 
 def write_rows(
@@ -19,15 +19,16 @@ def write_rows(
     primary: Path,
     rows: Sequence[bytes],
     names: Sequence[bytes],
-    revisions: U64Array,
+    stamps: Sequence[bytes],
 ) -> dict[str, Any]:
     """Write documents by revision and revisions by key, and tell what a server must know of them.
 
-    The answer is empty unless the revisions ascend and no key stands twice.
+    `stamps` are the revisions, 8 bytes each, big-endian. The answer is empty unless they ascend and
+    no key stands twice.
     """
-    if (revisions[1:] <= revisions[:-1]).any() or int(revisions[-1]) == REVISION_MAX:
+    if not all(map(bytes.__lt__, stamps, stamps[1:])) or stamps[-1] == NO_REVISION:
         return {}
-    stamps, prefix = pack_many(revisions), task["prefix"]
+    prefix, revisions = task["prefix"], b"".join(stamps)
     write_sorted(documents, [prefix + stamp for stamp in stamps], rows)
     given = names
     if not all(map(bytes.__lt__, names, names[1:])):
@@ -37,7 +38,7 @@ def write_rows(
             return {}
     write_sorted(primary, [prefix + name for name in names], stamps)
     return {
-        "revisions": revisions.astype(">u8").tobytes(),
+        "revisions": revisions,
         "largest": len(max(rows, key=len)),
         "last_value": track_all(KeyOptions(**task["keys"]), task["last_value"], given),
         "first": names[0],

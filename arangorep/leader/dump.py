@@ -19,7 +19,8 @@ from arangorep.storage.catalog import Collection
 from arangorep.storage.rows import KEY_AT, REVISION_BYTES, REVISION_MEMBER, renamer, row_key
 from arangorep.storage.snapshot import DocumentScan, ResumedScan
 from arangorep.values.collection import EDGE
-from arangorep.values.revision import decode_many, parse_revision
+from arangorep.values.revision import parse_revision
+from arangorep.values.revision_arrays import decode_many
 
 BETWEEN = b'","_id":"/","_rev":"'
 

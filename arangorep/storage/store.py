@@ -7,7 +7,7 @@ knows more than the disk; nothing in between can fail.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -301,7 +301,7 @@ class Store:
     def load(
         self,
         collection: Collection,
-        files: Mapping[Family, Path],
+        files: Mapping[Family, Sequence[Path]],
         revisions: U64Array,
         *,
         largest_bytes: int,
@@ -311,8 +311,8 @@ class Store:
 
         A crash in between is repaired at the next start (`loading.finish_loads`).
         """
-        for family, path in files.items():
-            self.engine.ingest(family, [path])
+        for family, paths in files.items():
+            self.engine.ingest(family, paths)
         old = collection.state.counters
         counters = Counters(
             count=old.count + len(revisions),

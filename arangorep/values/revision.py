@@ -11,9 +11,6 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 REVISION_MAX: Final = 2**64 - 1
 """The largest id. Also what an undecodable text becomes, so callers treat it as "invalid"."""
 
@@ -37,9 +34,9 @@ _FROM_HLC: Final = bytes(
     _BASE64_ALPHABET[_HLC_ALPHABET.index(byte)] if byte in _HLC_ALPHABET else ord("!")
     for byte in range(256)
 )
-# Twelve digits are nine whole bytes: one more than an id has, one digit more than its text has.
-_GROUP_BYTES: Final = 9
-_GROUP_DIGITS: Final = 12
+GROUP_BYTES: Final = 9
+GROUP_DIGITS: Final = 12
+"""So many digits are whole bytes: one byte more than an id has, one digit more than its text."""
 
 
 def encode_hlc(revision: int) -> str:
@@ -50,7 +47,7 @@ def encode_hlc(revision: int) -> str:
     """
     if revision > REVISION_MAX:
         raise OverflowError(f"revision id {revision} needs more than 64 bits")
-    digits = b2a_base64(revision.to_bytes(_GROUP_BYTES, "big"), newline=False)
+    digits = b2a_base64(revision.to_bytes(GROUP_BYTES, "big"), newline=False)
     return digits.translate(_TO_HLC).lstrip(b"-").decode("ascii")
 
 
@@ -64,7 +61,7 @@ def decode_hlc(text: str | bytes) -> int:
         text = text.encode("utf-8", "surrogatepass")
     if len(text) > _HLC_DIGITS_MAX:
         return REVISION_MAX
-    digits = text.translate(_FROM_HLC).rjust(_GROUP_DIGITS, b"A")
+    digits = text.translate(_FROM_HLC).rjust(GROUP_DIGITS, b"A")
     try:
         return int.from_bytes(a2b_base64(digits, strict_mode=True), "big") & REVISION_MAX
     except Base64Error:
@@ -83,26 +80,32 @@ def revision_text(revision: int) -> str:
     return str(revision)
 
 
-def encode_many(revisions: npt.NDArray[np.uint64]) -> list[bytes]:
-    """`revision_text` of many ids, as bytes. All must have 11 digits (2004 and later)."""
-    groups = np.zeros((len(revisions), _GROUP_BYTES), dtype=np.uint8)
-    packed = revisions.astype(">u8")
-    groups[:, 1:] = packed.view(np.uint8).reshape(-1, 8)
-    digits = b2a_base64(groups.tobytes(), newline=False).translate(_TO_HLC)
-    return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), _GROUP_DIGITS)]
+def decode_stamps(texts: Sequence[bytes]) -> list[bytes] | None:
+    """Many ids, eight bytes each, big-endian; None as in `decode_groups`."""
+    groups = decode_groups(texts)
+    if groups is None:
+        return None
+    return [groups[at : at + 8] for at in range(1, len(groups), GROUP_BYTES)]
 
 
-def decode_many(texts: Sequence[bytes]) -> npt.NDArray[np.uint64] | None:
-    """The ids of many texts of at most 11 bytes at once; None unless each has 11 digits."""
+def decode_groups(texts: Sequence[bytes]) -> bytes | None:
+    """Many texts of at most 11 bytes as groups of `GROUP_BYTES`; None unless each has 11 digits.
+
+    The last eight bytes of a group are the id, big-endian; the first one is none of it.
+    """
     joined = b"-" + b"-".join(texts)
-    if len(joined) != _GROUP_DIGITS * len(texts):
+    if len(joined) != GROUP_DIGITS * len(texts):
         return None
     try:
-        groups = a2b_base64(joined.translate(_FROM_HLC), strict_mode=True)
+        return a2b_base64(joined.translate(_FROM_HLC), strict_mode=True)
     except Base64Error:
         return None
-    columns = np.frombuffer(groups, dtype=np.uint8).reshape(-1, _GROUP_BYTES)
-    return np.ascontiguousarray(columns[:, 1:]).view(">u8").ravel().astype(np.uint64)
+
+
+def encode_groups(groups: bytes) -> list[bytes]:
+    """The inverse of `decode_groups`."""
+    digits = b2a_base64(groups, newline=False).translate(_TO_HLC)
+    return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), GROUP_DIGITS)]
 
 
 def parse_revision(text: str) -> int:

@@ -1,8 +1,8 @@
 """What a worker's program is: tasks in, answers out, until the input ends.
 
-Tasks on standard input and answers on standard output, both as a length (4 bytes, big-endian) and
-MessagePack; behind a task come the `size` bytes it is about. Such a program imports little and
-opens no store.
+Two shared files hold a task and its answer, both MessagePack, the task followed by the bytes it is
+about. Lengths (`HEAD`, `LENGTH`) on standard input and output tell that something is there. Such a
+program imports little and opens no store.
 """
 
 from __future__ import annotations
@@ -17,16 +17,22 @@ from typing import Any
 
 from arangorep.codec import msgpack
 from arangorep.workers.memory import keep_freed_memory
+from arangorep.workers.shared_file import SharedFile
+
+HEAD = Struct(">II")
+"""Bytes of a task, and of what it is about."""
 
 LENGTH = Struct(">I")
+"""Bytes of an answer."""
+
 ROOT = Path(__file__).parents[2]
 """Where the package lies, if it is not installed."""
 
 Answer = dict[str, Any]
 
 
-def command_of(program: str) -> list[str]:
-    """What starts a program, given as the name of a module.
+def command_of(program: str, tasks: SharedFile, answers: SharedFile) -> list[str]:
+    """What starts a program, given as the name of a module. It inherits the two files.
 
     Modules are not looked for in the directory that the server happens to be started in.
     """
@@ -34,7 +40,8 @@ def command_of(program: str) -> list[str]:
     start = "import os, runpy, sys; os.putenv('OPENBLAS_NUM_THREADS', '1')"
     path = f"sys.path.append({str(ROOT)!r})"
     run = f"runpy.run_module({program!r}, {{}}, '__main__')"
-    return [sys.executable, "-P", "-c", f"{start}; {path}; {run}"]
+    files = [str(file.descriptor) for file in (tasks, answers)]
+    return [sys.executable, "-P", "-c", f"{start}; {path}; {run}", *files]
 
 
 def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:
@@ -43,13 +50,15 @@ def answer_tasks(work: Callable[[Answer, bytes], Answer]) -> None:
     keep_freed_memory()
     gc.disable()  # a task makes no cycles, only very many objects
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(LENGTH.size)) == LENGTH.size:
-        task = msgpack.unpack(source.read(LENGTH.unpack(head)[0]))
-        body = source.read(task["size"])
+    tasks, answers = (SharedFile(int(descriptor)) for descriptor in sys.argv[-2:])
+    while len(head := source.read(HEAD.size)) == HEAD.size:
+        task_bytes, body_bytes = HEAD.unpack(head)
+        task, body = tasks.read(task_bytes, body_bytes)
         try:
-            answer = work(task, body) if body else {}
+            answer = work(msgpack.unpack(task), body) if body else {}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         packed = msgpack.pack(answer)
-        sink.write(LENGTH.pack(len(packed)) + packed)
+        answers.write([packed])
+        sink.write(LENGTH.pack(len(packed)))
         sink.flush()

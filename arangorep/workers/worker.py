@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from arangorep.codec import msgpack
-from arangorep.limits import LOAD_BYTES, WORKER_PATIENCE_S
-from arangorep.workers.program import LENGTH, command_of
+from arangorep.limits import WORKER_PATIENCE_S
+from arangorep.workers.program import HEAD, LENGTH, command_of
+from arangorep.workers.shared_file import SharedFile
 
 Body = Sequence[bytes | memoryview]
 
@@ -39,7 +41,7 @@ class Worker:
         self._patience_s = patience_s
         self._spawning = asyncio.create_task(_spawn(program))
         self._starting = asyncio.create_task(self._start())
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: _Child | None = None
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[dict[str, Any]]] = set()
         self.waiting = 0
@@ -48,21 +50,21 @@ class Worker:
     @property
     def is_ready(self) -> bool:
         """Whether a task would be begun at once, or after those that wait."""
-        return self._process is not None
+        return self._child is not None
 
     @property
     def has_ended(self) -> bool:
         """Whether it never started, or is gone: no task will be done."""
-        if self._process is None:
+        if self._child is None:
             return self._starting.done()
-        return self._process.returncode is not None
+        return self._child.process.returncode is not None
 
     async def _start(self) -> None:
         """Nothing is raised: one that does not start `has_ended`."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            process = await asyncio.shield(self._spawning)
-            await _exchange(process, {}, [])
-            self._process = process
+            child = await asyncio.shield(self._spawning)
+            await child.exchange({}, [])
+            self._child = child
 
     async def run(self, task: dict[str, Any], body: Body) -> dict[str, Any]:
         """One task. The answer is empty, or has `error`, when the worker could not do it.
@@ -79,10 +81,10 @@ class Worker:
         try:
             async with self._turn:
                 await asyncio.shield(self._starting)
-                if self._process is None:
+                if self._child is None:
                     return {"error": "the worker does not start"}
                 async with asyncio.timeout(self._patience_s):
-                    return await _exchange(self._process, task, body)
+                    return await self._child.exchange(task, body)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             self._kill()
             return {"error": f"the worker ended: {error!r}"}
@@ -90,39 +92,59 @@ class Worker:
             self.waiting -= 1
 
     def _kill(self) -> None:
-        if self._process is not None:
+        if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                self._child.process.kill()
 
     async def close(self) -> None:
         """End the process, and wait until it is gone."""
         with contextlib.suppress(OSError):
-            process = await self._spawning
+            child = await self._spawning
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+                child.process.kill()
+            await child.end
         await asyncio.gather(self._starting, *self._running, return_exceptions=True)
 
 
-async def _spawn(program: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command_of(program),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LOAD_BYTES,
-    )
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """The process, and the files it shares with this one, which are closed when it has ended."""
+
+    process: asyncio.subprocess.Process
+    tasks: SharedFile
+    answers: SharedFile
+    end: asyncio.Task[None]
+
+    async def exchange(self, task: dict[str, Any], body: Body) -> dict[str, Any]:
+        """A task and its answer. Errors: `OSError`, `IncompleteReadError` when the process ends."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        packed = msgpack.pack(task)
+        self.tasks.write([packed, *body])
+        self.process.stdin.write(HEAD.pack(len(packed), sum(map(len, body))))
+        await self.process.stdin.drain()
+        size = LENGTH.unpack(await self.process.stdout.readexactly(LENGTH.size))[0]
+        answer: dict[str, Any] = msgpack.unpack(*self.answers.read(size))
+        return answer
 
 
-async def _exchange(
-    process: asyncio.subprocess.Process, task: dict[str, Any], body: Body
-) -> dict[str, Any]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    packed = msgpack.pack({**task, "size": sum(map(len, body))})
-    process.stdin.write(LENGTH.pack(len(packed)) + packed)
-    for piece in body:
-        process.stdin.write(piece)
-        await process.stdin.drain()
-    size = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
-    answer: dict[str, Any] = msgpack.unpack(await process.stdout.readexactly(size))
-    return answer
+async def _spawn(program: str) -> _Child:
+    async with contextlib.AsyncExitStack() as stack:
+        files = SharedFile.create(), SharedFile.create()
+        for file in files:
+            stack.callback(file.close)
+        process = await asyncio.create_subprocess_exec(
+            *command_of(program, *files),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=[file.descriptor for file in files],
+        )
+        end = asyncio.create_task(_close_after(process, stack.pop_all()))
+    return _Child(process, *files, end)
+
+
+async def _close_after(
+    process: asyncio.subprocess.Process, files: contextlib.AsyncExitStack
+) -> None:
+    await process.wait()
+    await files.aclose()

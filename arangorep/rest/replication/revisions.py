@@ -37,10 +37,10 @@ from arangorep.values.revision import (
     REVISION_MAX,
     decode_hlc,
     encode_hlc,
-    encode_many,
     parse_revision,
     revision_text,
 )
+from arangorep.values.revision_arrays import encode_many
 from arangorep.values.revision_tree import RevisionTree
 
 

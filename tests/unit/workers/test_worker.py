@@ -13,7 +13,8 @@ from support.wait import wait_in_loop
 
 from arangorep.codec import msgpack
 from arangorep.data.cut_worker import PROGRAM
-from arangorep.workers.program import LENGTH, command_of
+from arangorep.workers.program import HEAD, LENGTH, command_of
+from arangorep.workers.shared_file import SharedFile
 from arangorep.workers.worker import Worker, Workers
 
 TASK = {"rows": 10, "keys": {}}
@@ -48,7 +49,7 @@ async def test_closed_while_it_starts(turns: int) -> None:
     await asyncio.sleep(0)
     await worker.close()
     assert (await task).keys() <= {"blocks", "error"}
-    assert (await worker._spawning).returncode is not None
+    assert (await worker._spawning).process.returncode is not None
 
 
 async def test_a_cancelled_wait_leaves_the_order_alone() -> None:
@@ -70,8 +71,8 @@ async def test_a_program_that_is_none() -> None:
 async def test_a_task_that_takes_too_long() -> None:
     worker = Worker(PROGRAM, patience_s=0.2)
     await wait_in_loop(lambda: worker.is_ready or None)
-    assert worker._process is not None
-    os.kill(worker._process.pid, signal.SIGSTOP)
+    assert worker._child is not None
+    os.kill(worker._child.process.pid, signal.SIGSTOP)
     assert "error" in await worker.run(TASK, BODY)
     await wait_in_loop(lambda: worker.has_ended or None)
     await worker.close()
@@ -80,8 +81,8 @@ async def test_a_task_that_takes_too_long() -> None:
 async def test_an_interrupt_is_meant_for_the_server() -> None:
     worker = Worker(PROGRAM)
     await wait_in_loop(lambda: worker.is_ready or None)
-    assert worker._process is not None
-    os.kill(worker._process.pid, signal.SIGINT)
+    assert worker._child is not None
+    os.kill(worker._child.process.pid, signal.SIGINT)
     assert await worker.run(TASK, BODY) == ANSWER
     await worker.close()
 
@@ -90,12 +91,19 @@ def test_modules_of_the_directory_are_not_taken(tmp_path: Path) -> None:
     """A server may be started where anybody may write."""
     for name in ("orjson", "msgpack", "runpy", "arangorep"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
-    packed = msgpack.pack({"size": 0})
+    packed = msgpack.pack({})
+    tasks, answers = SharedFile.create(), SharedFile.create()
+    tasks.write([packed])
     done = subprocess.run(
-        command_of(PROGRAM),
-        input=LENGTH.pack(len(packed)) + packed,
+        command_of(PROGRAM, tasks, answers),
+        input=HEAD.pack(len(packed), 0),
+        pass_fds=[tasks.descriptor, answers.descriptor],
         cwd=tmp_path,
         capture_output=True,
         check=True,
     )
-    assert (done.stdout[LENGTH.size :], done.stderr) == (msgpack.pack({}), b"")
+    answer = msgpack.pack({})
+    assert (done.stdout, done.stderr) == (LENGTH.pack(len(answer)), b"")
+    assert answers.read(len(answer)) == [answer]
+    tasks.close()
+    answers.close()
