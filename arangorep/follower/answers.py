@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from arangorep.codec.json import loads
+from arangorep.codec.json import loads, loads_shallow
 from arangorep.errors import (
     ArangoError,
     CursorNotFound,
@@ -43,10 +43,10 @@ def _error_num(body: bytes) -> int:
     return found if type(found) is int else 0
 
 
-def json_of(response: Response) -> Any:
-    """The body. Errors: 500/1401."""
+def json_of(response: Response, *, is_deep: bool = False) -> Any:
+    """The body; with `is_deep` its parts may nest too deep. Errors: 500/1401."""
     try:
-        return loads(response.body)
+        return loads_shallow(response.body) if is_deep else loads(response.body)
     except ArangoError:
         raise InvalidResponse("invalid response: the body is no JSON") from None
 

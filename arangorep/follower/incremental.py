@@ -32,7 +32,7 @@ from arangorep.limits import (
     REVISIONS_PER_QUESTION,
     SURPLUS_MAX,
 )
-from arangorep.pacing import drive, ended
+from arangorep.pacing import drive
 from arangorep.protocol.differences import (
     DIFFERENCES,
     Differences,
@@ -63,19 +63,11 @@ class Piece:
     rest: list[Range]
 
 
-@dataclass(frozen=True, slots=True)
-class Surplus:
-    """Revisions here that the leader does not have; their keys are being looked up."""
-
-    revisions: list[int]
-    keys: asyncio.Task[list[bytes]]
-
-
 class RevisionSync:
     """Brings one collection to the state it has in the leader's batch.
 
-    Documents are fetched first: most of what is only here is an older state of one of them, which
-    gives way to it. What is left of the surplus is removed at the end.
+    Documents are fetched first: much of what is only here is an older state of one of them, which
+    gives way to it. What is left of the surplus is removed at the end, its keys are read only then.
     """
 
     def __init__(
@@ -86,7 +78,8 @@ class RevisionSync:
         self._batch = batch
         self._database_id = database_id
         self._guid = guid
-        self._surplus: list[Surplus] = []
+        self._surplus: list[int] = []
+        """Revisions that the leader does not have."""
         self._block_size = REVISION_BLOCK_SIZE
         self._is_whole = False
         """Whether most of the collection is compared: then both sides list it at once."""
@@ -103,17 +96,12 @@ class RevisionSync:
             await self._clear()
             return
         ranges = _difference(tree, collection.state.tree)
-        try:
-            if ranges and self._leader.has(DIFFERENCES):
-                self._choose(tree, collection, ranges)
-                await self._compare(ranges)
-            elif ranges:
-                await self._merge(ranges)
-            await self._remove_surplus()
-        finally:
-            for part in self._surplus:
-                part.keys.cancel()
-            await ended(*(part.keys for part in self._surplus))
+        if ranges and self._leader.has(DIFFERENCES):
+            self._choose(tree, collection, ranges)
+            await self._compare(ranges)
+        elif ranges:
+            await self._merge(ranges)
+        await self._remove_surplus()
 
     async def _clear(self) -> None:
         async with self._site.write_lock:
@@ -202,21 +190,16 @@ class RevisionSync:
     async def _apply(self, local: U64Array, there: U64Array) -> None:
         """Fetch what is only there; keep in mind what is only here."""
         missing, surplus = _differing(local, there)
-        if len(surplus):
-            revisions = surplus.tolist()
-            work = self._site.find_keys(self._database_id, self._guid, revisions)
-            self._surplus.append(Surplus(revisions, asyncio.create_task(work)))
+        self._surplus += surplus.tolist()
         await self._fetch(missing.tolist())
-        if sum(len(part.revisions) for part in self._surplus) > SURPLUS_MAX:
+        if len(self._surplus) > SURPLUS_MAX:
             await self._remove_surplus()
 
     async def _remove_surplus(self) -> None:
-        while self._surplus:
-            part = self._surplus[0]
-            self.removed += await self._site.remove_revisions(
-                self._database_id, self._guid, part.revisions, await part.keys
-            )
-            del self._surplus[0]
+        place, revisions = (self._database_id, self._guid), self._surplus
+        keys = await self._site.find_keys(*place, revisions)
+        self.removed += await self._site.remove_revisions(*place, revisions, keys)
+        self._surplus = []
 
     async def _fetch(self, missing: list[int]) -> None:
         """Ask for documents, some requests ahead; what an answer left out is asked for again."""

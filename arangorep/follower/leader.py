@@ -344,7 +344,7 @@ class Leader:
             body,
             {"Content-Type": "application/json", "Accept": "application/json"},
         )
-        answer = json_of(response)
+        answer = json_of(response, is_deep=True)
         if not isinstance(answer, list) or not answer:
             raise InvalidResponse("invalid response: no documents")
         return answer

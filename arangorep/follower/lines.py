@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from arangorep.codec.json import dumps, json_text, loads
-from arangorep.errors import InvalidResponse, NoResponse
+from arangorep.codec.json import check_depth, dumps, json_text, loads, may_be_too_deep
+from arangorep.errors import CorruptedJson, InvalidResponse, NoResponse
 from arangorep.follower.plain_rows import front_pattern
 from arangorep.limits import APPLY_BYTES_PER_SLICE
 from arangorep.storage.rows import build_row
@@ -130,10 +130,18 @@ def _cut_each(lines: list[bytes], name_json: bytes) -> Documents:
 
 
 def from_values(values: Iterable[object], name_json: bytes) -> Documents:
-    """Documents that were parsed already (`revisions/documents`, keys). Errors: 500/1401."""
+    """Documents that were parsed already (`revisions/documents`, keys), however deep they nest.
+
+    Errors: 500/1401, also for what nests too deep.
+    """
     found = Documents()
-    for value in values:
-        _add(found, value, name_json)
+    try:
+        for value in values:
+            _add(found, value, name_json)
+            if may_be_too_deep(found.rows[-1]):
+                check_depth(value)
+    except CorruptedJson as error:
+        raise InvalidResponse(f"invalid response: {error.message}") from None
     return found
 
 

@@ -748,25 +748,31 @@ def unreadable(family: Any, names: list[bytes]) -> list[bytes | None]:
     raise CorruptionError("unreadable")
 
 
-def test_a_disk_that_fails_before_the_leader_does() -> None:
-    """One error is told; that of the keys that were looked up meanwhile is not complained about."""
+def test_keys_are_read_when_all_documents_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then most of the surplus has given way to newer states, and costs nothing."""
     bench = Bench(numbered(20))
-    leader = FakeLeader(numbered(20, 1), random.Random(1), has_feature=True)
-    sync = bench.sync_of(leader)
-    bench.store.engine.get_many = unreadable
+    there = numbered(15, 1)
+    leader = FakeLeader(there, random.Random(1), has_feature=True)
+    read = bench.store.engine.get_many
+    seen: list[tuple[bool, int]] = []
 
-    async def documents(*_: Any) -> list[Any]:
-        await asyncio.wait([part.keys for part in sync._surplus])
-        raise NoResponse
+    def get_many(family: Any, names: list[bytes]) -> list[bytes | None]:
+        rows = read(family, names)
+        seen.append(
+            (bench.content().items() >= there.items(), sum(row is not None for row in rows))
+        )
+        return rows
 
-    leader.documents = documents
+    monkeypatch.setattr(bench.store.engine, "get_many", get_many)
 
     async def work() -> None:
-        with pytest.raises(NoResponse):
-            await sync.run()
-        sync._surplus.clear()
+        sync = bench.sync_of(leader)
+        await sync.run()
+        assert sync.removed == 5
 
     bench.play(work)
+    assert seen == [(True, 5)]
+    assert bench.content() == there
 
 
 def test_a_disk_that_fails_while_keys_are_looked_up() -> None:
