@@ -47,6 +47,7 @@ from arangorep.storage.store import Store
 from arangorep.values.document import key_of
 from arangorep.values.key_generator import KeyOptions
 from arangorep.values.revision import REVISION_MAX, parse_revision, revision_text
+from arangorep.values.revision_arrays import encode_range
 
 OVERWRITE_MODES = frozenset({"ignore", "replace", "update", "conflict"})
 
@@ -413,11 +414,13 @@ def _describe_each(
 def _describe_block(name_json: bytes, block: InsertedBlock, wishes: _Wishes) -> list[bytes]:
     if wishes.silent:
         return []
-    fronts = identities(block.rows, name_json)
+    revisions = encode_range(block.revisions)
     if not wishes.return_new:
-        return fronts
-    pairs = zip(fronts, block.rows, strict=True)
-    return [b'%b,"new":%b}' % (front[:-1], row) for front, row in pairs]
+        return [identities(block.names, name_json, revisions)]
+    return [
+        b'%b,"new":%b}' % (identities([name], name_json, [revision])[:-1], row)
+        for name, revision, row in zip(block.names, revisions, block.rows, strict=True)
+    ]
 
 
 def _array_answer(items: _Items, status: int) -> Answer:

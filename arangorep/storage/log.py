@@ -89,8 +89,8 @@ def _side_by_side(*columns: bytes | npt.NDArray[Any]) -> list[bytes]:
         is_same = isinstance(column, bytes)
         table[:, start : start + width] = given if is_same else given.reshape(rows, width)
         start += width
-    packed = table.tobytes()
-    return [packed[at : at + start] for at in range(0, len(packed), start)]
+    found: list[bytes] = table.view(f"V{start}").ravel().tolist()
+    return found
 
 
 def transaction_line(kind: MarkerType, tick: int, tid: bytes, name_json: bytes) -> bytes:

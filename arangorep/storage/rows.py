@@ -10,7 +10,7 @@ Serving a document is copying these bytes; only a renamed collection needs its n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 from arangorep.codec.json import dumps
@@ -70,10 +70,11 @@ def row_revision(row: bytes) -> str:
     return row[at : row.index(b'"', at)].decode()
 
 
-def identities(rows: list[bytes], name_json: bytes) -> list[bytes]:
-    """`{"_key":…,"_id":…,"_rev":…}` of new documents: their fronts, closed. Not for edges."""
-    behind = len(b'","_id":"/","_rev":""') + len(name_json) + REVISION_BYTES - KEY_AT
-    return [row[: 2 * row.index(b'"', KEY_AT) + behind] + b"}" for row in rows]
+def identities(names: Sequence[bytes], name_json: bytes, revisions: Sequence[bytes]) -> bytes:
+    """`{"_key":…,"_id":…,"_rev":…}` of documents, with commas between them."""
+    one = b'{"_key":"%%b","_id":"%b/%%b","_rev":"%%b"},' % name_json.replace(b"%", b"%%")
+    fields = chain.from_iterable(zip(names, names, revisions, strict=True))
+    return (one * len(names))[:-1] % tuple(fields)
 
 
 def with_name(row: bytes, name_json: bytes) -> bytes:

@@ -102,10 +102,9 @@ def decode_groups(texts: Sequence[bytes]) -> bytes | None:
         return None
 
 
-def encode_groups(groups: bytes) -> list[bytes]:
-    """The inverse of `decode_groups`."""
-    digits = b2a_base64(groups, newline=False).translate(_TO_HLC)
-    return [digits[at : at + _HLC_DIGITS_MAX] for at in range(1, len(digits), GROUP_DIGITS)]
+def encode_groups(groups: bytes) -> bytes:
+    """The texts of many such groups, each of `GROUP_DIGITS`, the first of which is none of it."""
+    return b2a_base64(groups, newline=False).translate(_TO_HLC)
 
 
 def parse_revision(text: str) -> int:

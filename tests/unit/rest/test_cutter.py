@@ -107,9 +107,9 @@ async def test_a_worker_that_dies_is_replaced_some_times() -> None:
         assert documents_of(await cutter.cut(LARGE, OPTIONS)) == DOCUMENTS
         worker = cutter._worker
         assert worker is not None
-        assert worker._process is not None
-        os.kill(worker._process.pid, signal.SIGKILL)
-        await worker._process.wait()
+        assert worker._child is not None
+        os.kill(worker._child.process.pid, signal.SIGKILL)
+        await worker._child.process.wait()
     assert await cutter.cut(LARGE, OPTIONS) is None
     assert cutter._worker is None
     await cutter.close()
@@ -118,10 +118,10 @@ async def test_a_worker_that_dies_is_replaced_some_times() -> None:
 async def test_a_worker_that_dies_at_work(cutter: Cutter) -> None:
     worker = cutter._worker
     assert worker is not None
-    assert worker._process is not None
-    os.kill(worker._process.pid, signal.SIGSTOP)
+    assert worker._child is not None
+    os.kill(worker._child.process.pid, signal.SIGSTOP)
     work = cutter.cut(LARGE, OPTIONS)
-    os.kill(worker._process.pid, signal.SIGKILL)
+    os.kill(worker._child.process.pid, signal.SIGKILL)
     assert await work is None
 
 
@@ -131,10 +131,10 @@ async def test_a_worker_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     await ready(cutter)
     worker = cutter._worker
     assert worker is not None
-    assert worker._process is not None
-    os.kill(worker._process.pid, signal.SIGSTOP)
+    assert worker._child is not None
+    os.kill(worker._child.process.pid, signal.SIGSTOP)
     assert await cutter.cut(LARGE, OPTIONS) is None
-    await worker._process.wait()
+    await worker._child.process.wait()
     await ready(cutter)
     assert documents_of(await cutter.cut(LARGE, OPTIONS)) == DOCUMENTS
     await cutter.close()
