@@ -109,6 +109,8 @@ class CollectionWriter:
         self._changed = False
         self._owner = 0
         """Whose claims are no obstacle; stream transactions have an id."""
+        self._is_settled = True
+        """Whether single rows of what was put can be looked up."""
         self._greatest_put = b""
         """The greatest key that this transaction put."""
         self.newest_revision = collection.state.counters.revision
@@ -120,6 +122,7 @@ class CollectionWriter:
 
     def find(self, key: bytes) -> int:
         """The revision of the document with this key, 0 if there is none."""
+        self._settle()
         primary_key = self._prefix + key
         if primary_key in self._primary:
             found = self._primary[primary_key]
@@ -131,6 +134,7 @@ class CollectionWriter:
 
     def row(self, revision: int) -> bytes:
         """The stored document of a revision that `find` returned."""
+        self._settle()
         document_key = self._prefix + revision.to_bytes(8, "big")
         row = self._documents.get(document_key)
         if row is None:
@@ -141,12 +145,19 @@ class CollectionWriter:
 
     def has_revision(self, revision: int) -> bool:
         """Whether some document is stored under this revision."""
+        self._settle()
         document_key = self._prefix + revision.to_bytes(8, "big")
         if document_key in self._documents:
             return self._documents[document_key] is not None
         return not self._delta.cleared and (
             self._engine.get(Family.DOCUMENTS, document_key) is not None
         )
+
+    def _settle(self) -> None:
+        """What is newer than a block must be written behind it, and finds it."""
+        if not self._is_settled:
+            self._staged.changes.settle(Family.DOCUMENTS, Family.PRIMARY)
+            self._is_settled = True
 
     def holders(self, row: bytes, old_revision: int) -> set[int]:
         """Revisions of the other documents that hold a unique value of this row."""
@@ -221,6 +232,7 @@ class CollectionWriter:
 
         `old_revision` is what `find` told. Errors: 409/1210 for a unique index.
         """
+        self._settle()
         revision_bytes = revision.to_bytes(8, "big")
         if self._unique:
             self._index_put(row, old_revision, revision_bytes)
@@ -262,11 +274,14 @@ class CollectionWriter:
         Keys and revisions must be free; only in a collection without unique indexes.
         """
         prefix, packed = self._prefix, pack_many(revisions)
-        self._documents.update(zip([prefix + each for each in packed], rows, strict=True))
-        self._primary.update(zip([prefix + key for key in names], packed, strict=True))
         scope = *self._scope, self._line_scope
         positions, entries = document_entries(*scope, ticks, revisions, rows)
-        self._staged.changes.blocks.append((Family.LOG, positions, entries))
+        self._staged.changes.blocks += [
+            (Family.DOCUMENTS, [prefix + each for each in packed], rows),
+            (Family.PRIMARY, [prefix + key for key in names], packed),
+            (Family.LOG, positions, entries),
+        ]
+        self._is_settled = False
         self._staged.log_bytes += sum(map(len, entries))
         self._staged.last_tick = ticks[-1]
         self._delta.blocks.append(revisions)
@@ -279,6 +294,7 @@ class CollectionWriter:
 
     def remove(self, key: bytes, old_revision: int, revision: int = 0) -> int:
         """Remove a document; returns the revision of the removal itself: the given one or a new."""
+        self._settle()
         revision = revision or self._store.next_revision()
         if self._unique:
             for _, entry in self._entries(_content(self.row(old_revision))):

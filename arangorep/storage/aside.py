@@ -39,6 +39,7 @@ def write(store: Store, aside: Collection, staged: Commit) -> None:
     changes = WriteSet()
     for family in FAMILIES:
         changes.entries[family] = staged.changes.entries[family]
+    changes.blocks = [block for block in staged.changes.blocks if block[0] in FAMILIES]
     store.engine.write(changes)
     state = aside.state
     delta.insert_into(state.tree)

@@ -143,6 +143,7 @@ class Commit:
     def clear_rows(self, family: Family, start: bytes, end: bytes) -> None:
         """Remove a range before anything else of this commit is written."""
         self.changes.ranges.append((family, start, end))
+        self.changes.settle(family)
         entries = self.changes.entries[family]
         for key in [key for key in entries if start <= key < end]:
             del entries[key]

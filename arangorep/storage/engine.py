@@ -29,8 +29,8 @@ class WriteSet:
     """What one atomic write does: first remove whole ranges, then put and delete single keys.
 
     `entries[family][key]` is the new value, or None to delete the key. A key stands once, so the
-    last word of a transaction wins. `blocks` hold new keys and their values that nobody asks for
-    before they are written.
+    last word of a transaction wins. `blocks` hold keys and their values that nobody asks for before
+    they are written; that happens at the end, so they win over entries.
     """
 
     __slots__ = ("blocks", "entries", "ranges")
@@ -39,6 +39,13 @@ class WriteSet:
         self.ranges: list[tuple[Family, bytes, bytes]] = []
         self.blocks: list[tuple[Family, list[bytes], list[bytes]]] = []
         self.entries: dict[Family, dict[bytes, bytes | None]] = {family: {} for family in Family}
+
+    def settle(self, *families: Family) -> None:
+        """Turn the blocks of some families into entries, where single rows can be looked up."""
+        for family, keys, values in self.blocks:
+            if family in families:
+                self.entries[family].update(zip(keys, values, strict=True))
+        self.blocks = [block for block in self.blocks if block[0] not in families]
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,25 @@ def test_blocks_of_new_keys_are_written_with_the_rest(engine: Engine) -> None:
     assert values(engine, Family.PRIMARY) == [b"v"]
 
 
+def test_blocks_win_over_entries(engine: Engine) -> None:
+    put(engine, numbered(4))
+    changes = change((Family.DOCUMENTS, keys.u64(1), None), (Family.DOCUMENTS, keys.u64(2), b"old"))
+    names = [keys.u64(number) for number in range(1, 4)]
+    changes.blocks.append((Family.DOCUMENTS, names, [b"block"] * 3))
+    engine.write(changes)
+    assert values(engine) == [b"value 0", b"block", b"block", b"block"]
+
+
+def test_blocks_that_are_settled_are_entries(engine: Engine) -> None:
+    changes = change((Family.DOCUMENTS, b"a", None))
+    changes.blocks = [(Family.DOCUMENTS, [b"a", b"b"], [b"1", b"2"]), (Family.LOG, [b"t"], [b"l"])]
+    changes.settle(Family.DOCUMENTS, Family.PRIMARY)
+    assert changes.entries[Family.DOCUMENTS] == {b"a": b"1", b"b": b"2"}
+    assert [family for family, _, _ in changes.blocks] == [Family.LOG]
+    engine.write(changes)
+    assert (values(engine), values(engine, Family.LOG)) == ([b"1", b"2"], [b"l"])
+
+
 def test_ranges_go_before_entries(engine: Engine) -> None:
     put(engine, numbered(10))
     engine.write(

@@ -97,8 +97,6 @@ class MemoryEngine:
             content = self._for_writing(family)
             for key in [key for key in content if start <= key < end]:
                 del content[key]
-        for family, keys, values in changes.blocks:
-            self._for_writing(family).update(zip(keys, values, strict=True))
         for family, entries in changes.entries.items():
             if not entries:
                 continue
@@ -108,6 +106,8 @@ class MemoryEngine:
                     content.pop(key, None)
                 else:
                     content[key] = value
+        for family, keys, values in changes.blocks:
+            self._for_writing(family).update(zip(keys, values, strict=True))
 
     @property
     def load_directory(self) -> None:

@@ -426,6 +426,30 @@ def test_a_key_of_an_unordered_block_is_not_free(
     assert not put_block(writer, b"a", b"z")
 
 
+@pytest.mark.parametrize("is_cleared", [False, True])
+def test_a_block_is_read_and_changed_in_its_transaction(
+    store: Store, collection: Collection, is_cleared: bool
+) -> None:
+    transaction = begin(store)
+    writer = transaction.writer(collection)
+    revisions, rows = writer.put_block([b"a", b"b", b"c"], [b',"n":1', b',"n":2', b',"n":3'])
+    assert [writer.find(key) for key in (b"a", b"b", b"x")] == [revisions[0], revisions[1], 0]
+    assert [writer.row(revisions[0]), writer.has_revision(revisions[2])] == [rows[0], True]
+    writer.remove(b"a", revisions[0])
+    writer.put(b"b", revisions[1], {"n": 20})
+    if is_cleared:
+        writer.put_block([b"d"], [b""])
+        writer.clear()
+    (again,), _ = writer.put_block([b"a"], [b',"n":10'])
+    assert writer.find(b"c") == (0 if is_cleared else revisions[2])
+    assert transaction.commit()
+    found = {"a": 10} if is_cleared else {"a": 10, "b": 20, "c": 3}
+    transaction = begin(store)
+    writer = transaction.writer(collection)
+    assert {key: body_of(writer.row(writer.find(key.encode())))["n"] for key in found} == found
+    assert (writer.find(b"a"), collection.count, findings(store)) == (again, len(found), [])
+
+
 def test_an_array_with_a_key_twice_stores_one_document(
     store: Store, collection: Collection
 ) -> None:
