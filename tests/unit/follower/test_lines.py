@@ -27,6 +27,7 @@ from arangorep.follower.lines import (
     run_of,
     split_lines,
 )
+from arangorep.limits import JSON_DEPTH_MAX
 from arangorep.values.revision import parse_revision, revision_text
 
 NAME = b"c"
@@ -187,6 +188,19 @@ def test_an_unusable_revision(text: object) -> None:
             cut_documents([line], NAME)
     with pytest.raises(InvalidResponse):
         from_values([value], NAME)
+
+
+def test_parsed_documents_nest_no_deeper_than_others() -> None:
+    def with_lists(depth: int) -> dict[str, Any]:
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        return {"_key": "a", "_rev": "_abcdefghij", "n": value}
+
+    assert from_values([with_lists(JSON_DEPTH_MAX - 1)], NAME).names == [b"a"]
+    for depth in (JSON_DEPTH_MAX, 253, 500):
+        with pytest.raises(InvalidResponse, match="invalid response"):
+            from_values([with_lists(depth)], NAME)
 
 
 @pytest.mark.parametrize("text", ['1"', "1\\", "12 ", "1\n", "1ü", "9" * 30])
