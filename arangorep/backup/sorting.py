@@ -69,9 +69,10 @@ def _prepared(task: dict[str, Any], lines: bytes) -> Answer:
 class _Sorter:
     def __init__(self) -> None:
         with ExitStack() as stack:
-            self._tasks, self._said = SharedFile.create(), SharedFile.create()
-            for file in (self._tasks, self._said):
-                stack.callback(file.close)
+            self._tasks = SharedFile.create()
+            stack.callback(self._tasks.close)
+            self._said = SharedFile.create()
+            stack.callback(self._said.close)
             self._process = subprocess.Popen(
                 command_of(PROGRAM, self._tasks, self._said),
                 stdin=subprocess.PIPE,

@@ -10,8 +10,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 
-KEPT_BYTES = 16 * 1024 * 1024
-"""A file that had more in it is cut to nothing when it has been read."""
+from arangorep.limits import SHARED_BYTES_KEPT
 
 
 class SharedFile:
@@ -50,7 +49,7 @@ class SharedFile:
                 raise EOFError("less was written than was told")
             found.append(part)
             at += size
-        if at > KEPT_BYTES:
+        if at > SHARED_BYTES_KEPT:
             os.ftruncate(self.descriptor, 0)
         return found
 

@@ -130,17 +130,18 @@ class _Child:
 
 async def _spawn(program: str) -> _Child:
     async with contextlib.AsyncExitStack() as stack:
-        files = SharedFile.create(), SharedFile.create()
-        for file in files:
-            stack.callback(file.close)
+        tasks = SharedFile.create()
+        stack.callback(tasks.close)
+        answers = SharedFile.create()
+        stack.callback(answers.close)
         process = await asyncio.create_subprocess_exec(
-            *command_of(program, *files),
+            *command_of(program, tasks, answers),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=[file.descriptor for file in files],
+            pass_fds=[tasks.descriptor, answers.descriptor],
         )
         end = asyncio.create_task(_close_after(process, stack.pop_all()))
-    return _Child(process, *files, end)
+    return _Child(process, tasks, answers, end)
 
 
 async def _close_after(

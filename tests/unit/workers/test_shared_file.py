@@ -48,7 +48,7 @@ def test_less_than_was_told(file: SharedFile) -> None:
 def test_memory_of_a_large_task_is_given_back(
     file: SharedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_BYTES", 1000)
+    monkeypatch.setattr(module, "SHARED_BYTES_KEPT", 1000)
     for size, kept in ((1000, 1000), (1001, 0), (10, 10)):
         file.write([bytes(size)])
         assert file.read(size) == [bytes(size)]
