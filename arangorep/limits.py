@@ -107,6 +107,9 @@ CUT_PATIENCE_S: Final = 5.0
 WORKER_PATIENCE_S: Final = 300.0
 """A worker that takes longer for one task is ended."""
 
+FREED_BYTES_KEPT: Final = 64 * 1024 * 1024
+"""Memory that a server and its workers keep to themselves when it was given back."""
+
 SHARED_BYTES_KEPT: Final = 16 * 1024 * 1024
 """Memory through which a worker had a larger task or answer is given back when that was read."""
 

@@ -196,6 +196,8 @@ class RevisionSync:
             await self._remove_surplus()
 
     async def _remove_surplus(self) -> None:
+        if not self._surplus:
+            return
         place, revisions = (self._database_id, self._guid), self._surplus
         keys = await self._site.find_keys(*place, revisions)
         self.removed += await self._site.remove_revisions(*place, revisions, keys)

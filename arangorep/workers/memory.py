@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
+from arangorep.limits import FREED_BYTES_KEPT
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt; other C libraries ignore or lack them."""
-
-KEPT_BYTES = 64 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
@@ -19,5 +19,5 @@ def keep_freed_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, FREED_BYTES_KEPT // 2)
+        mallopt(M_TRIM_THRESHOLD, FREED_BYTES_KEPT)

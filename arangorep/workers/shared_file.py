@@ -41,12 +41,12 @@ class SharedFile:
                 at, rest = at + written, rest[written:]
 
     def read(self, *sizes_bytes: int) -> list[bytes]:
-        """Read what was written, in parts of these sizes. Errors: `EOFError`; `OSError`."""
+        """Read what was written, in parts of these sizes. Errors: `OSError`, also for less."""
         found, at = [], 0
         for size in sizes_bytes:
             part = os.pread(self.descriptor, size, at)
             if len(part) < size:
-                raise EOFError("less was written than was told")
+                raise OSError("less was written than was told")
             found.append(part)
             at += size
         if at > SHARED_BYTES_KEPT:

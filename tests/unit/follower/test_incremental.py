@@ -790,6 +790,51 @@ def test_a_disk_that_fails_while_keys_are_looked_up() -> None:
     assert bench.content().items() >= numbered(20, 1).items()
 
 
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (4, 4), (SURPLUS_NEVER, 20)])
+def test_no_more_surplus_is_kept_in_mind_than_allowed(most: int, kept: int) -> None:
+    here = numbered(40)
+    there = {key: value for at, (key, value) in enumerate(here.items()) if at % 2}
+    bench = Bench(here)
+    leader = FakeLeader(there, random.Random(1), has_feature=True)
+    found: list[int] = []
+
+    async def work() -> None:
+        sync = bench.sync_of(leader)
+        apply = sync._apply
+
+        async def counted(*arrays: Any) -> None:
+            await apply(*arrays)
+            found.append(len(sync._surplus))
+
+        sync._apply = counted
+        await sync.run()
+        assert sync.removed == 20
+
+    names = {"SURPLUS_MAX": most, "REVISIONS_PER_QUESTION": 4, "REVISIONS_PER_FIRST_QUESTION": 4}
+    with bounded({f"arangorep.follower.incremental.{n}": v for n, v in names.items()}, None):
+        bench.play(work)
+    assert max(found) == kept
+    assert bench.content() == there
+
+
+def test_nothing_is_looked_up_where_nothing_is_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the collection, which may be gone by now."""
+    bench = Bench(numbered(5))
+    there = numbered(9)
+    leader = FakeLeader(there, random.Random(1), has_feature=True)
+
+    async def find_keys(*_: Any) -> list[bytes]:
+        raise AssertionError("there is nothing to find")
+
+    monkeypatch.setattr(Site, "find_keys", find_keys)
+
+    async def work() -> None:
+        await bench.sync_of(leader).run()
+
+    bench.play(work)
+    assert bench.content() == there
+
+
 def test_an_empty_leader_empties() -> None:
     bench = Bench(numbered(20))
     leader = FakeLeader({}, random.Random(1), has_feature=True)

@@ -11,8 +11,10 @@ from support.stores import make_collection
 
 from arangorep.clock import ManualClock
 from arangorep.data.databases import ensure_system_database
+from arangorep.follower import loading
 from arangorep.follower.loading import PROGRAM, BulkLoad
 from arangorep.follower.site import Site
+from arangorep.storage.aside import rows_of
 from arangorep.storage.engine import Family
 from arangorep.storage.integrity import findings
 from arangorep.storage.loading import finish_loads
@@ -76,6 +78,72 @@ def test_a_load_that_was_given_up_leaves_its_workers_usable(tmp_path: Path, roun
     assert findings(store) == []
     assert list(store.engine.load_directory.iterdir()) == []
     store.close()
+
+
+def load_pieces(
+    path: Path, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], in_flight: int
+) -> tuple[list[int], list[int]]:
+    """Load every piece by itself; returns how many were on their way after each, and how many were
+    taken over at once. All are prepared before the last ones are taken over."""
+    monkeypatch.setattr(loading, "LOAD_BYTES", 1)
+    monkeypatch.setattr(loading, "LOAD_PIECES_IN_FLIGHT", in_flight)
+    store = Store(RocksEngine(path / "s"), ManualClock())
+    ensure_system_database(store)
+    collection = make_collection(store, "c")
+    place = (collection.info.database_id, collection.info.guid)
+    ingest, flying, taken = store.engine.ingest, [], []
+
+    def counted(family: Family, files: Sequence[Path]) -> None:
+        if family is Family.DOCUMENTS:
+            taken.append(len(files))
+        ingest(family, files)
+
+    monkeypatch.setattr(store.engine, "ingest", counted)
+
+    async def work() -> None:
+        site = Site(store, ManualClock(), asyncio.Lock(), asyncio.sleep)
+        workers = Workers(PROGRAM, 2)
+        async with BulkLoad(site, workers, *place) as load:
+            for piece in pieces:
+                await load.add(piece)
+                flying.append(len(load._flying))
+            await asyncio.wait(load._flying)
+            await load.finish()
+            assert load.documents == sum(piece.count(b"\n") for piece in pieces)
+        await workers.close()
+
+    asyncio.run(work())
+    stored = [row for block in rows_of(store, collection) for _, row in block]
+    assert sorted(stored) == sorted(b"".join(pieces).split(b"\n")[:-1])
+    assert findings(store) == []
+    assert store.engine.load_directory is not None
+    assert list(store.engine.load_directory.iterdir()) == []
+    store.close()
+    return flying, taken
+
+
+def test_pieces_that_are_ready_are_taken_over_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [lines(at, 10) for at in range(0, 50, 10)]
+    assert load_pieces(tmp_path, monkeypatch, pieces, in_flight=5)[1] == [5]
+
+
+def test_no_more_pieces_are_on_their_way_than_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [lines(at, 10) for at in range(0, 80, 10)]
+    flying, taken = load_pieces(tmp_path, monkeypatch, pieces, in_flight=3)
+    assert max(flying) == 3
+    assert sum(taken) == 8
+
+
+def test_a_piece_that_does_not_fit_is_stored_in_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, mixed = lines(10, 10), lines(51, 1) + lines(50, 1)
+    pieces = [lines(0, 10), lines(20, 10), older, lines(40, 10), mixed, lines(60, 10)]
+    assert load_pieces(tmp_path, monkeypatch, pieces, in_flight=6)[1] == [2, 1, 1]
 
 
 def test_files_that_were_taken_over_in_part_are_repaired_at_the_next_start(

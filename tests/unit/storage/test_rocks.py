@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from arangorep.storage.catalog import Collection
 from arangorep.storage.engine import Family, Scan, WriteSet
 from arangorep.storage.integrity import findings
 from arangorep.storage.listing import all_revisions
-from arangorep.storage.rocks import RocksEngine
+from arangorep.storage.rocks import RocksEngine, write_sorted
 from arangorep.storage.store import Store
 
 ROWS = 2000
@@ -226,4 +227,28 @@ def test_keys_of_any_bytes(tmp_path: Path) -> None:
     engine.write(changes)
     for key, value in changes.entries[Family.PRIMARY].items():
         assert engine.get(Family.PRIMARY, key) == value
+    engine.close()
+
+
+@pytest.mark.parametrize("has_advice", [True, False])
+def test_a_sorted_file_is_read_ahead_where_the_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_advice: bool
+) -> None:
+    advised: list[tuple[int, int]] = []
+
+    def fadvise(descriptor: int, offset: int, length: int, advice: int) -> None:
+        assert (offset, length) == (0, 0)
+        advised.append((os.fstat(descriptor).st_ino, advice))
+
+    if has_advice:
+        monkeypatch.setattr(os, "posix_fadvise", fadvise)
+    else:
+        monkeypatch.delattr(os, "posix_fadvise")
+    names = [b"%03d" % number for number in range(100)]
+    write_sorted(tmp_path / "file", names, names)
+    file = (tmp_path / "file").stat().st_ino
+    assert advised == ([(file, os.POSIX_FADV_WILLNEED)] if has_advice else [])
+    engine = RocksEngine(tmp_path / "store")
+    engine.ingest(Family.PRIMARY, [tmp_path / "file"])
+    assert engine.get_many(Family.PRIMARY, names) == names
     engine.close()

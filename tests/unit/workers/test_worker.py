@@ -78,6 +78,29 @@ async def test_a_task_that_takes_too_long() -> None:
     await worker.close()
 
 
+async def test_an_answer_that_is_shorter_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(PROGRAM)
+    await wait_in_loop(lambda: worker.is_ready or None)
+    assert worker._child is not None
+    read = worker._child.answers.read
+    monkeypatch.setattr(SharedFile, "read", lambda _, size: read(size + 1_000_000))
+    assert "less was written" in (await worker.run(TASK, BODY))["error"]
+    await wait_in_loop(lambda: worker.has_ended or None)
+    await worker.close()
+
+
+async def test_its_files_are_closed_when_it_has_ended() -> None:
+    worker = Worker(PROGRAM)
+    await wait_in_loop(lambda: worker.is_ready or None)
+    child = worker._child
+    assert child is not None
+    os.kill(child.process.pid, signal.SIGKILL)
+    await child.end
+    assert (child.tasks.descriptor, child.answers.descriptor) == (-1, -1)
+    assert "error" in await worker.run(TASK, BODY)
+    await worker.close()
+
+
 async def test_an_interrupt_is_meant_for_the_server() -> None:
     worker = Worker(PROGRAM)
     await wait_in_loop(lambda: worker.is_ready or None)
